@@ -1,0 +1,71 @@
+"""msgsim: a discrete-event simulator of a message bus on virtual time."""
+
+from msgsim.bus.mail import Email
+from msgsim.bus.outbox import Outbox, SendingAccount
+from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.topic import Subscription, Topic, TopicFanout
+from msgsim.declare import DAY, HOUR, MINUTE
+from msgsim.distributions import (
+    Empirical,
+    Exponential,
+    Fixed,
+    Gamma,
+    LogNormal,
+    Mixture,
+    Pareto,
+    Uniform,
+    Weibull,
+)
+from msgsim.engine.actions import Join, Publish, Retry, SendEmail, SendMessage
+from msgsim.engine.curves import Constant, Diurnal, Ramp, Spike, Steps, Trace
+from msgsim.engine.traffic import Traffic
+from msgsim.engine.workers import Workers
+from msgsim.errors import MsgsimError
+from msgsim.files import examples, load
+from msgsim.run import Run
+from msgsim.scenario import Scenario
+from msgsim.simulation import Simulation, simulate
+
+__all__ = [
+    "Constant",
+    "DAY",
+    "Diurnal",
+    "Email",
+    "Empirical",
+    "Exponential",
+    "Fixed",
+    "Gamma",
+    "HOUR",
+    "Join",
+    "LogNormal",
+    "MINUTE",
+    "Mixture",
+    "MsgsimError",
+    "Outbox",
+    "Pareto",
+    "Publish",
+    "Queue",
+    "Ramp",
+    "Redrive",
+    "Retry",
+    "Run",
+    "Scenario",
+    "SendEmail",
+    "SendMessage",
+    "SendingAccount",
+    "Simulation",
+    "Spike",
+    "StandardQueue",
+    "Steps",
+    "Subscription",
+    "Topic",
+    "TopicFanout",
+    "Trace",
+    "Traffic",
+    "Uniform",
+    "Weibull",
+    "Workers",
+    "examples",
+    "load",
+    "simulate",
+]

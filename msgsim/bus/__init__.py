@@ -1,0 +1,1 @@
+"""The rules of messages: pure state machines that take `now`."""

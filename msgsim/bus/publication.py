@@ -1,0 +1,139 @@
+"""What a topic accepts as a publish, and the envelope that queues without raw delivery get it in."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgsim.bus.message import VISIBLE, Content, Message, format_id
+from msgsim.bus.timestamps import iso_timestamp
+from msgsim.errors import InvalidParameter
+from msgsim.quotas import PUBLISH_BYTES
+
+if TYPE_CHECKING:
+    from msgsim.bus.topic import Route
+
+Attributes: TypeAlias = Mapping[str, Any]
+"""Message attributes by name: a text is a `String`, a number a `Number`, bytes a `Binary`, a list a `String.Array`.
+
+True, false and null exist in the service as members of arrays only: one that stands alone counts as an array of one.
+"""
+
+ARN = "arn:aws:sns:us-east-1:000000000000:"
+_URL = "https://sns.us-east-1.amazonaws.com/"
+_SUBJECT = re.compile("[!-~][ -~]{0,98}")
+
+
+class Envelope:
+    """One publish in its envelope, shared by all queues that get it so; becomes JSON when it is read.
+
+    Attributes:
+        route: the topic, attributes and subject of the publish.
+        number: the id of the publish; another one than those of the messages that carry it (SNS-ENV-3).
+        content: what was published.
+        published_at: [s].
+    """
+
+    __slots__ = ("content", "number", "published_at", "route")
+
+    route: "Route"
+    number: int
+    content: str | Content
+    published_at: float
+
+    def render(self, message: Message) -> str:
+        """The JSON object of a notification, its keys in the order of the service (SNS-ENV-1).
+
+        Signature and links are placeholders, the same for all: nobody verifies or cancels a simulated subscription.
+        """
+        route = self.route
+        arn = route.topic.arn
+        fields: dict[str, Any] = {"Type": "Notification", "MessageId": format_id(self.number), "TopicArn": arn}
+        if route.subject is not None:
+            fields["Subject"] = route.subject
+        fields["Message"] = published_text(
+            self.content, route.attributes, self.number, self.published_at, message.origin_id, message.origin_at
+        )
+        fields["Timestamp"] = iso_timestamp(route.topic.epoch + self.published_at)
+        fields["SignatureVersion"] = "1"
+        fields["Signature"] = "unsigned"
+        fields["SigningCertURL"] = f"{_URL}SimpleNotificationService-0.pem"
+        fields["UnsubscribeURL"] = f"{_URL}?Action=Unsubscribe&SubscriptionArn={arn}:0"
+        if route.attributes:
+            typed = {name: _typed(name, value) for name, value in route.attributes.items()}
+            fields["MessageAttributes"] = {
+                name: {"Type": type_, "Value": text} for name, (type_, text) in typed.items()
+            }
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def published_text(
+    content: str | Content,
+    attributes: Attributes | None,
+    number: int,
+    published_at: float,
+    origin: int,
+    origin_at: float,
+) -> str:
+    """The text of a publish. What renders itself is rendered for the publish, not for a message that it becomes."""
+    if isinstance(content, str):
+        return content
+    message = Message()
+    message.content = content
+    message.attributes = attributes
+    message.number = number
+    message.arrived_at = published_at
+    message.origin = origin
+    message.origin_at = origin_at
+    message.receive_count = 0
+    message.deadline = VISIBLE
+    return content.render(message)
+
+
+def check_publish(body: object, attributes: Attributes | None, subject: object) -> None:
+    """Refuse what the service would not publish.
+
+    Raises:
+        InvalidParameter: empty or too long (SNS-PUB-1), a subject that cannot be (SNS-PUB-2), or an attribute of no
+            known type (SNS-PUB-3).
+    """
+    if not isinstance(body, str):
+        raise InvalidParameter(f"Invalid parameter: Message: {body!r} is not a text")
+    if not body:
+        raise InvalidParameter("Invalid parameter: Empty message")
+    size = _bytes(body) + (sum(_attribute_bytes(*item) for item in attributes.items()) if attributes else 0)
+    if size > PUBLISH_BYTES.high:
+        raise InvalidParameter("Invalid parameter: Message too long")
+    if subject is not None and not (isinstance(subject, str) and _SUBJECT.fullmatch(subject)):
+        raise InvalidParameter("Invalid parameter: Subject")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
+
+
+def _attribute_bytes(name: str, value: object) -> int:
+    type_, text = _typed(name, value)
+    return _bytes(name) + len(type_) + (len(value) if isinstance(value, bytes) else _bytes(text))
+
+
+def _typed(name: str, value: object) -> tuple[str, str]:
+    """The data type of an attribute and its value as a text.
+
+    Raises:
+        InvalidParameter: no type fits (SNS-PUB-3).
+    """
+    if isinstance(value, str):
+        return "String", value
+    if isinstance(value, bytes):
+        return "Binary", b64encode(value).decode()
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "Number", repr(value)
+    members = value if isinstance(value, (list, tuple)) else [value]
+    if not all(member is None or isinstance(member, (str, int, float)) for member in members):
+        raise InvalidParameter(
+            f"The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes "
+            "is Binary, Number, and String."
+        )
+    return "String.Array", json.dumps(members, ensure_ascii=False)

@@ -1,0 +1,98 @@
+"""Texts with `{fields}` of a message, for bodies and emails; rendered when they are read, not when they are sent."""
+
+from email.utils import formatdate
+from string import Formatter
+from typing import Any
+
+from msgsim.bus.message import COUNTER_BITS, EPOCH, Message
+from msgsim.declare import DAY, HOUR, MINUTE
+from msgsim.errors import DeclarationError, no_such
+
+FIELDS = ("attributes", "body", "date", "elapsed", "message_id", "n", "now", "origin_id", "sent_at")
+"""What a template may name: `{n}` is the running number of the traffic event, `{date}` a calendar day (`{date:+3d}` three
+days later), `{elapsed}` the seconds since the event, `{now}` simulated seconds, `{attributes[kind]}` an attribute."""
+
+_UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1.0}
+
+
+class Template:
+    """A checked template.
+
+    Args:
+        text: with `{fields}`; `{{` and `}}` stand for braces.
+        path: of the declaration, for errors.
+
+    Raises:
+        DeclarationError: a field does not exist, or the braces do not match.
+    """
+
+    __slots__ = ("constant", "epoch", "text")
+
+    def __init__(self, text: str, path: str, epoch: float = EPOCH) -> None:
+        self.text = text
+        self.epoch = epoch
+        self.constant = True
+        try:
+            for _, field, spec, _ in Formatter().parse(text):
+                if field is None:
+                    continue
+                self.constant = False
+                name = field.partition("[")[0]
+                if name not in FIELDS or (name == "attributes") != (field != name):
+                    raise DeclarationError(path, no_such("field", "{" + field + "}", FIELDS))
+                if name == "date" and spec:
+                    _offset(spec)
+        except ValueError as error:
+            if isinstance(error, DeclarationError):
+                raise
+            raise DeclarationError(path, f"{text!r} is not a template: {error}") from None
+
+    def render(self, message: Message) -> str:
+        """The text as the body of a message: the body of a message whose body this is cannot name itself."""
+        return self.fill(message, message.origin_at, "")
+
+    def fill(self, message: Message, now: float, body: str | None = None) -> str:
+        """The text for a message at `now` [s]."""
+        return self.text.format(
+            attributes=_Lenient(message.attributes or {}),
+            body=message.body if body is None else body,
+            date=_Date(self.epoch + now),
+            elapsed=now - message.origin_at,
+            message_id=message.message_id,
+            n=message.origin_id & ((1 << COUNTER_BITS) - 1),
+            now=now,
+            origin_id=message.origin_id,
+            sent_at=message.sent_at,
+        )
+
+
+def as_content(text: str, path: str, epoch: float) -> "str | Template":
+    """A plain text, or the template if it has fields."""
+    template = Template(text, path, epoch)
+    return text.format() if template.constant else template
+
+
+class _Lenient(dict[str, Any]):
+    """Attributes that a message does not have read as nothing."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+class _Date:
+    """A day in the form `Fri, 02 Jan 2026`, with `+3d` or `+36h` as its format."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __format__(self, spec: str) -> str:
+        return formatdate(self._seconds + (_offset(spec) if spec else 0.0), usegmt=True)[:16]
+
+
+def _offset(spec: str) -> float:
+    try:
+        return float(spec[:-1]) * _UNITS[spec[-1]]
+    except (KeyError, ValueError):
+        raise ValueError(f"{spec!r} is not an offset such as +3d, +36h, +90m or +30s") from None

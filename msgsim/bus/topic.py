@@ -1,0 +1,362 @@
+# Hot path: `Route.publish` and `TopicFanout.fan_out` trust their arguments; `TopicFanout.publish` checks them.
+"""Topics: declared (`Topic`, `Subscription`) and live (`TopicFanout`).
+
+A publish reaches the subscriptions whose filter it passes. Which ones these are depends on its attributes (and on its
+body, if a filter looks at that), so they are chosen once per `Route`: the publishes of one source with the same
+attributes. Each set of subscriptions that was reached is an `Audience`, which counts its publishes; other numbers are
+sums over audiences, made when they are read.
+"""
+
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from math import inf
+
+import attrs
+
+from msgsim.bus.filters import parse_body
+from msgsim.bus.message import EPOCH, Content, format_id, id_base
+from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
+from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
+from msgsim.declare import listed
+from msgsim.distributions import Uniforms
+from msgsim.errors import AuditError, DeclarationError, InvalidParameter, TimeRanBackwards, UnknownName
+
+__all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
+
+
+@attrs.frozen(kw_only=True)
+class Topic:
+    """A topic, declared.
+
+    Attributes:
+        subscriptions: an endpoint can be subscribed once per protocol.
+    """
+
+    subscriptions: tuple[Subscription, ...] = listed(Subscription, "a Subscription")
+
+    def __attrs_post_init__(self) -> None:
+        seen: set[tuple[str, str]] = set()
+        for position, subscription in enumerate(self.subscriptions):
+            key = (subscription.protocol, subscription.endpoint)
+            if key in seen:
+                raise DeclarationError(
+                    f"Topic.subscriptions.{position}",
+                    f"{subscription.protocol} endpoint {subscription.endpoint!r} is subscribed already (SNS-SUB-4)",
+                )
+            seen.add(key)
+
+    def named(self) -> dict[str, Subscription]:
+        """The subscriptions by name: the endpoint, with its protocol in front if an earlier one has that name."""
+        named: dict[str, Subscription] = {}
+        for subscription in self.subscriptions:
+            name = subscription.endpoint
+            while name in named:
+                name = f"{subscription.protocol}:{name}"
+            named[name] = subscription
+        return named
+
+
+class Route:
+    """The way of the publishes that have the same attributes and subject; made by `TopicFanout.route`.
+
+    Attributes:
+        topic: where they are published.
+        attributes: shared by all of them and never changed; None if there are none.
+        subject: in their envelopes.
+    """
+
+    __slots__ = ("_audience", "attributes", "subject", "topic")
+
+    def __init__(self, topic: "TopicFanout", attributes: Attributes | None, subject: str | None) -> None:
+        self.topic = topic
+        self.attributes = attributes
+        self.subject = subject
+        self._audience = topic.audience(attributes, None)
+
+    def publish(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> None:
+        """Publish; the arguments are trusted.
+
+        Cost: an `enqueue` per queue that is reached. Subscriptions that filter the publish out cost nothing.
+        """
+        topic = self.topic
+        audience = self._audience
+        topic.published += 1
+        audience.published += 1
+        attributes = self.attributes
+        for enqueue in audience.raw:
+            enqueue(content, attributes, now, origin, origin_at)
+        if audience.has_envelopes:
+            envelope = Envelope()  # its slots are filled here: with an `__init__` it takes twice as long
+            envelope.route = self
+            envelope.number = topic.base + topic.published
+            envelope.content = content
+            envelope.published_at = now
+            for enqueue in audience.enveloped:
+                enqueue(envelope, None, now, origin, origin_at)
+            for each in audience.offered:
+                if each.declaration.raw:
+                    each.offer(content, attributes, now, origin, origin_at)
+                else:
+                    each.offer(envelope, None, now, origin, origin_at)
+        else:
+            for each in audience.offered:
+                each.offer(content, attributes, now, origin, origin_at)
+
+
+class BodyRoute(Route):
+    """A route of a topic with a filter that looks at the body: the audience is chosen per publish."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, topic: "TopicFanout", attributes: Attributes | None, subject: str | None) -> None:
+        super().__init__(topic, attributes, subject)
+        self._text: str | None = None
+
+    def publish(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> None:
+        """Publish; the arguments are trusted.
+
+        Cost: as `Route.publish`, and a parsed body, unless it is the very text of the publish before.
+        """
+        if content is not self._text:
+            topic = self.topic
+            number = topic.base + topic.published + 1
+            cause = number if origin is None else origin
+            text = published_text(content, self.attributes, number, now, cause, origin_at)
+            self._text = text if text is content else None
+            self._audience = topic.audience(self.attributes, parse_body(text))
+        super().publish(content, now, origin, origin_at)
+
+
+class TopicFanout:
+    """A live standard topic.
+
+    Args:
+        topic: its declaration.
+        name: part of its ids and of the names of its subscriptions.
+        endpoints: queues by name; those that are subscribed must be among them.
+        rng: for delays and failures; may be left out if nothing is left to chance.
+        epoch: seconds since 1970 at time 0, for time stamps [s].
+
+    Attributes:
+        declaration: what was declared.
+        subscriptions: live ones, by the names of `Topic.named`: their endpoints.
+        published: accepted publishes.
+        on_change: called when the next deadline gets earlier.
+        base: where its ids begin.
+        arn: its name in envelopes.
+
+    Raises:
+        UnknownName: a subscribed queue is not among `endpoints`.
+        DeclarationError: something is left to chance, and there is no `rng`.
+    """
+
+    __slots__ = (
+        "_audiences",
+        "_latest",
+        "_make_route",
+        "_now",
+        "_pending",
+        "_scheduled",
+        "arn",
+        "base",
+        "declaration",
+        "epoch",
+        "name",
+        "on_change",
+        "published",
+        "subscriptions",
+    )
+
+    def __init__(
+        self,
+        topic: Topic,
+        name: str = "topic",
+        *,
+        endpoints: Mapping[str, Endpoint] | None = None,
+        rng: Uniforms | None = None,
+        epoch: float = EPOCH,
+    ) -> None:
+        self.declaration = topic
+        self.name = name
+        self.base = id_base(name)
+        self.arn = ARN + name
+        self.epoch = epoch
+        self.published = 0
+        self.on_change: Callable[[], None] | None = None
+        self._now = -inf
+        self._pending: list[tuple[float, int, Subscriber, Delivery]] = []
+        self._scheduled = 0
+        self._audiences: dict[tuple[Subscriber, ...], Audience] = {}
+        self.subscriptions = {
+            key: Subscriber(
+                declared, f"{name}/{key}", _queue(declared, endpoints or {}), rng, self._audiences, self._schedule
+            )
+            for key, declared in topic.named().items()
+        }
+        reads_bodies = any(each.reads_body for each in self.subscriptions.values())
+        self._make_route: type[Route] = BodyRoute if reads_bodies else Route
+        self._latest = self.route(None)
+
+    def __repr__(self) -> str:
+        return (
+            f"<TopicFanout {self.name!r} published={self.published} delivered={self.delivered} "
+            f"filtered_out={self.filtered_out} delivery_failed={self.delivery_failed} pending={self.pending}>"
+        )
+
+    # ---------------------------------------------------------------- the hot path: trusted arguments, time not checked
+
+    def route(self, attributes: Attributes | None, subject: str | None = None) -> Route:
+        """The way of publishes with these attributes: for a source that has the same ones each time.
+
+        Cost: a look at each filter.
+        """
+        return self._make_route(self, attributes or None, subject)
+
+    def audience(self, attributes: Attributes | None, body: object) -> Audience:
+        """Who is reached by a publish; its body as `parse_body` returns it. Cost: a look at each filter."""
+        members = tuple([each for each in self.subscriptions.values() if each.passes(attributes, body)])
+        audience = self._audiences.get(members)
+        if audience is None:
+            audience = self._audiences[members] = Audience(members)
+        return audience
+
+    def fan_out(
+        self,
+        content: str | Content,
+        attributes: Attributes | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        subject: str | None = None,
+    ) -> None:
+        """Publish; the arguments are trusted, and the attributes must not be changed any more.
+
+        Cost: as `Route.publish`; and a route, unless attributes and subject are the very ones of the call before.
+        """
+        route = self._latest
+        if route.attributes is not attributes or route.subject is not subject:
+            self._latest = route = self.route(attributes, subject)
+        route.publish(content, now, origin, origin_at)
+
+    # ---------------------------------------------------------------- for everyone
+
+    def publish(
+        self,
+        body: str,
+        now: float,
+        *,
+        attributes: Attributes | None = None,
+        subject: str | None = None,
+        group_id: str | None = None,  # noqa: ARG002 - see its description
+        deduplication_id: str | None = None,
+    ) -> str:
+        """Publish a message, which is its own origin.
+
+        Args:
+            body: at most 262,144 bytes, attributes included.
+            now: [s].
+            attributes: what filters look at, by name.
+            subject: in envelopes.
+            group_id: the tenant. Accepted (SNS-PUB-7), but not passed on: queues are not fair to tenants so far.
+            deduplication_id: of FIFO topics only.
+
+        Returns:
+            The id of the publish, as in its envelope. It means "accepted", not "delivered" (SNS-PUB-5).
+
+        Raises:
+            InvalidParameter: empty or too long (SNS-PUB-1), a subject that cannot be (SNS-PUB-2), an attribute of no
+                known type (SNS-PUB-3), or a deduplication id (SNS-PUB-7).
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        self.advance(now)
+        attributes = dict(attributes) if attributes else None
+        check_publish(body, attributes, subject)
+        if deduplication_id is not None:
+            raise InvalidParameter(
+                "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId "
+                "parameter that is not valid for this topic type"
+            )
+        id_ = self.base + self.published + 1
+        self.fan_out(body, attributes, now, id_, now, subject)
+        return format_id(id_)
+
+    def advance(self, now: float) -> None:
+        """Make the deliveries that are due by `now`, each at its own time; idempotent.
+
+        A queue gets them with that time, so it should not be looked at later than its topic is.
+
+        Raises:
+            TimeRanBackwards: `now` is earlier than at the last call.
+
+        Cost: O(log pending) per delivery.
+        """
+        if not now >= self._now:
+            raise TimeRanBackwards.at(self.name, now, self._now)
+        self._now = now
+        pending = self._pending
+        while pending and pending[0][0] <= now:
+            _, _, subscriber, delivery = heappop(pending)
+            subscriber.arrive(delivery)
+
+    def next_deadline(self) -> float | None:
+        """When the next delivery is due [s]; None if none is pending. Cost: O(1)."""
+        return self._pending[0][0] if self._pending else None
+
+    def _schedule(self, subscriber: Subscriber, delivery: Delivery) -> None:
+        """Keep a delivery until it is due; at one instant in the order of publishing. Cost: O(log pending)."""
+        self._scheduled = order = self._scheduled + 1
+        heappush(self._pending, (delivery[2], order, subscriber, delivery))
+        if self.on_change is not None and self._pending[0][1] == order:
+            self.on_change()
+
+    # ---------------------------------------------------------------- numbers, over all subscriptions
+
+    @property
+    def delivered(self) -> int:
+        """Deliveries made."""
+        return sum(each.delivered for each in self.subscriptions.values())
+
+    @property
+    def filtered_out(self) -> int:
+        """Deliveries that did not begin, because the filter did not let the message pass."""
+        return sum(each.filtered_out for each in self.subscriptions.values())
+
+    @property
+    def delivery_failed(self) -> int:
+        """Deliveries that failed for good."""
+        return sum(each.delivery_failed for each in self.subscriptions.values())
+
+    @property
+    def delivery_dead_lettered(self) -> int:
+        """Of those, the ones kept in a dead-letter queue; none so far."""
+        return sum(each.delivery_dead_lettered for each in self.subscriptions.values())
+
+    @property
+    def pending(self) -> int:
+        """Deliveries under way."""
+        return sum(each.pending for each in self.subscriptions.values())
+
+    def check(self) -> None:
+        """Assert that the books balance: published * subscriptions = delivered + filtered_out + failed + pending.
+
+        Raises:
+            AuditError: says where they do not.
+        """
+        counted = sum(audience.published for audience in self._audiences.values())
+        if counted != self.published:
+            raise AuditError(f"topic {self.name!r}: published {self.published}, but its audiences count {counted}")
+        for each in self.subscriptions.values():
+            waiting = sum(entry[2] is each for entry in self._pending)
+            ended = each.delivered + each.filtered_out + each.delivery_failed
+            if each.pending != waiting or ended + waiting != self.published:
+                raise AuditError(
+                    f"{each!r}: of {self.published} published, {ended} have ended and {waiting} are waiting"
+                )
+
+
+def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:
+    if subscription.protocol != "sqs":
+        return None
+    if subscription.endpoint not in endpoints:
+        raise UnknownName.among("queue", subscription.endpoint, endpoints)
+    return endpoints[subscription.endpoint]

@@ -1,0 +1,1 @@
+"""Time: what acts on the bus, driven by SimPy."""

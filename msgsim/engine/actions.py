@@ -1,0 +1,315 @@
+# Hot path: the `Step` of each action runs once per message (benchmarks/orders.py).
+"""What workers do when they have handled a message: declared actions, and the steps they are wired into."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from msgsim.bus.message import COUNTER_BITS, Content, Message
+from msgsim.bus.outbox import Email, SendingAccount
+from msgsim.bus.queue import StandardQueue
+from msgsim.bus.templates import Template, as_content
+from msgsim.bus.topic import Route, TopicFanout
+from msgsim.declare import copied, listed, number, text
+from msgsim.errors import DeclarationError
+from msgsim.quotas import DELAY
+
+MAX_PARTS = 31
+
+
+class Action:
+    """The base of all actions."""
+
+
+def _addresses(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    path = f"{type(owner).__name__}.{attribute.name}"
+    for item in value if isinstance(value, tuple) else (value,):
+        if item is None:
+            continue
+        if not isinstance(item, str):
+            raise DeclarationError(path, f"{item!r} is not a text")
+        Template(item, path)
+
+
+def _check_attributes(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None and not isinstance(value, dict):
+        raise DeclarationError(f"{type(owner).__name__}.{attribute.name}", f"{value!r} is not a table of attributes")
+
+
+@attrs.frozen
+class SendEmail(Action):
+    """Send an email; refused when the outbox is over its rate or quota.
+
+    Attributes:
+        outbox: name of the outbox.
+        to, cc, bcc: addresses, with `{fields}` of the message.
+        subject, body: with `{fields}` of the message.
+    """
+
+    outbox: str = text(empty=False)
+    to: Sequence[str] = attrs.field(
+        default="customer-{n}@example.com", converter=_addresses, validator=_check_template, kw_only=True
+    )
+    subject: str = attrs.field(default="Message {n}", validator=_check_template, kw_only=True)
+    body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
+    cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
+    bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
+
+
+@attrs.frozen
+class Publish(Action):
+    """Publish to a topic.
+
+    Attributes:
+        topic: name of the topic.
+        body: with `{fields}`; None passes the message's own on.
+        attributes: None passes the message's own on.
+        subject: of the notification.
+    """
+
+    topic: str = text(empty=False)
+    body: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
+    attributes: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=copied, validator=_check_attributes, kw_only=True
+    )
+    subject: str | None = text(None, optional=True, kw_only=True)
+
+
+@attrs.frozen
+class SendMessage(Action):
+    """Send to a queue.
+
+    Attributes:
+        queue: name of the queue.
+        body: with `{fields}`; None passes the message's own on.
+        attributes: None passes the message's own on.
+        delay: instead of the queue's own [s] (SQS-DLY-1).
+    """
+
+    queue: str = text(empty=False)
+    body: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
+    attributes: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=copied, validator=_check_attributes, kw_only=True
+    )
+    delay: float | None = number(
+        None, low=DELAY.low, high=DELAY.high, unit=DELAY.unit, rule=DELAY.rule, optional=True, kw_only=True
+    )
+
+
+@attrs.frozen
+class Join(Action):
+    """Act once per traffic event, when every part has succeeded for it.
+
+    Stands in `on_success` of every part. One of them says what it is; the others may give the name alone.
+
+    Attributes:
+        name: an entity of its own, with `completed`, `open` and `end_to_end_time`.
+        parts: names of the pools that must succeed; each counts once, however often it succeeds.
+        then: actions in order. If one is refused, the delivery that would have completed the join fails; the join acts
+            when that message or another part succeeds again.
+    """
+
+    name: str = text(empty=False)
+    parts: Sequence[str] = listed(str, "the name of a pool", kw_only=True)
+    then: Sequence[Action] = listed(Action, "an action (SendEmail, Publish, SendMessage)", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if len(set(self.parts)) != len(self.parts):
+            raise DeclarationError("Join.parts", f"{list(self.parts)} names a part twice")
+        if len(self.parts) > MAX_PARTS:
+            raise DeclarationError("Join.parts", f"{len(self.parts)} parts are too many; allowed: {MAX_PARTS}")
+        if bool(self.parts) != bool(self.then):
+            raise DeclarationError("Join.then", "give both parts and then, or (in all parts but one) neither")
+        if any(isinstance(action, Join) for action in self.then):
+            raise DeclarationError("Join.then", "a join inside a join can't be: no pool succeeds with it")
+
+
+ACTIONS: dict[str, type[Action]] = {
+    "send-email": SendEmail,
+    "publish": Publish,
+    "send-message": SendMessage,
+    "join": Join,
+}
+"""Actions by the tag they have in files."""
+
+
+@attrs.frozen
+class Retry:
+    """Try a refused action again inside the worker, which stays busy meanwhile.
+
+    The waits are base, 2 base, 4 base ..., each at most cap; after the last one the delivery fails.
+
+    Attributes:
+        attempts: tries after the first.
+        base: first wait [s].
+        cap: longest wait [s].
+    """
+
+    attempts: int = number(low=1, integer=True)
+    base: float = number(1.0, above=True, unit="s")
+    cap: float = number(60.0, above=True, unit="s")
+
+    def wait(self, attempt: int) -> float:
+        """The wait before try number `attempt`, counted from 0 [s]."""
+        return min(self.cap, self.base * 2.0 ** min(attempt, 1_000))
+
+
+class Step(Protocol):
+    """A wired action. Returns False if it was refused and changed nothing."""
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Act for a message that was handled successfully at `now` [s]."""
+        ...
+
+
+class Letter:
+    """The templates of a SendEmail action; rendered when somebody looks at the email."""
+
+    __slots__ = ("_parts", "recipients")
+
+    def __init__(self, action: SendEmail, epoch: float) -> None:
+        self.recipients = len(action.to) + len(action.cc) + len(action.bcc)
+        groups = (action.to, action.cc, action.bcc, (action.subject, action.body))
+        self._parts = [[Template(item, "SendEmail", epoch) for item in group] for group in groups]
+
+    def render(self, message: Message, now: float) -> Email:
+        """The email for one message."""
+        to, cc, bcc, (subject, body) = ([item.fill(message, now) for item in group] for group in self._parts)
+        return Email(to, subject=subject, body=body, cc=cc, bcc=bcc)
+
+
+class SendEmailStep:
+    """SendEmail, wired."""
+
+    __slots__ = ("_letter", "_recipients", "_send")
+
+    def __init__(self, action: SendEmail, account: SendingAccount, epoch: float) -> None:
+        self._letter = Letter(action, epoch)
+        self._recipients = self._letter.recipients
+        self._send = account.try_send
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Send, or be refused."""
+        origin = message.number if message.origin is None else message.origin
+        return self._send(self._recipients, now, message.origin_at, origin, self._letter, message)
+
+
+class PublishStep:
+    """Publish, wired."""
+
+    __slots__ = ("_content", "_route", "_subject", "_topic")
+
+    def __init__(self, action: Publish, topic: TopicFanout, epoch: float) -> None:
+        self._topic = topic
+        self._content = None if action.body is None else as_content(action.body, "Publish.body", epoch)
+        self._subject = action.subject
+        self._route: Route | None = None if action.attributes is None else topic.route(action.attributes, action.subject)
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Publish; a topic refuses nothing yet."""
+        content = message.content if self._content is None else filled(self._content, message, now)
+        origin = message.number if message.origin is None else message.origin
+        if self._route is not None:
+            self._route.publish(content, now, origin, message.origin_at)
+        else:
+            self._topic.fan_out(content, message.attributes, now, origin, message.origin_at, self._subject)
+        return True
+
+
+class SendMessageStep:
+    """SendMessage, wired."""
+
+    __slots__ = ("_attributes", "_content", "_delay", "_queue")
+
+    def __init__(self, action: SendMessage, queue: StandardQueue, epoch: float) -> None:
+        self._queue = queue
+        self._content = None if action.body is None else as_content(action.body, "SendMessage.body", epoch)
+        self._attributes = action.attributes
+        self._delay = action.delay
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Send; a queue refuses nothing."""
+        content = message.content if self._content is None else filled(self._content, message, now)
+        attributes = message.attributes if self._attributes is None else self._attributes
+        origin = message.number if message.origin is None else message.origin
+        if self._delay is None:
+            self._queue.enqueue(content, attributes, now, origin, message.origin_at)
+        else:
+            self._queue.enqueue_later(content, attributes, now, origin, message.origin_at, self._delay)
+        return True
+
+
+class JoinState:
+    """A join at work: which parts have succeeded for which traffic event.
+
+    Attributes:
+        opened: events for which at least one part has succeeded.
+        completed: events for which all have, and `then` has been done.
+        end_to_end: traffic event to completion [s], one for each completed.
+    """
+
+    __slots__ = ("_all", "_done", "_masks", "_then", "completed", "end_to_end", "name", "opened")
+
+    def __init__(self, name: str, parts: int) -> None:
+        self.name = name
+        self.opened = 0
+        self.completed = 0
+        self.end_to_end = array("d")
+        self._all = (1 << parts) - 1
+        self._done = 1 << parts
+        self._masks: dict[int, array[int]] = {}
+        self._then: Sequence[Step] = ()
+
+    def then(self, steps: Sequence[Step]) -> None:
+        """What to do when all parts have succeeded."""
+        self._then = steps
+
+    def arrive(self, bit: int, message: Message, now: float) -> bool:
+        """A part has succeeded for the event that caused `message`."""
+        origin = message.number if message.origin is None else message.origin
+        base = origin >> COUNTER_BITS
+        index = origin - (base << COUNTER_BITS)
+        masks = self._masks.get(base)
+        if masks is None:
+            masks = self._masks[base] = array("L")
+        if index >= len(masks):
+            masks.extend([0] * (index + 1 - len(masks) + len(masks) // 8))
+        mask = masks[index]
+        if not mask:
+            self.opened += 1
+        mask |= bit
+        masks[index] = mask
+        if mask != self._all:
+            return True
+        for step in self._then:
+            if not step(message, now):
+                return False
+        masks[index] = mask | self._done
+        self.completed += 1
+        self.end_to_end.append(now - message.origin_at)
+        return True
+
+
+class JoinStep:
+    """One part's share in a join."""
+
+    __slots__ = ("_arrive", "_bit")
+
+    def __init__(self, state: JoinState, position: int) -> None:
+        self._arrive = state.arrive
+        self._bit = 1 << position
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Count the part, and act if it was the last."""
+        return self._arrive(self._bit, message, now)
+
+
+def filled(content: str | Template, message: Message, now: float) -> str | Content:
+    """A body with the fields of the message that caused it."""
+    return content if isinstance(content, str) else content.fill(message, now)

@@ -1,0 +1,591 @@
+# Hot path: `Worker.begin` and `Worker.finish` run once per batch (benchmarks/spike.py, benchmarks/mmc.py).
+"""Worker pools: declared (`Workers`, `Retry`) and live (`WorkerPool`).
+
+A worker handles its batch one message at a time. Where nothing can interfere before the batch is done, one event does
+all of it: `StandardQueue.finish` deletes each message at its own completion time, and `WorkerPool.catch_up` applies the
+completions that have passed whenever somebody looks. Otherwise each message has an event of its own.
+"""
+
+from collections import deque
+from collections.abc import Generator, Sequence
+from math import inf
+from random import Random
+from typing import Any
+
+import attrs
+from simpy import Environment
+
+from msgsim.bus.message import GONE, VISIBLE, Message
+from msgsim.bus.queue import StandardQueue
+from msgsim.declare import choice, listed, number, text
+from msgsim.distributions import Distribution, Fixed, as_distribution
+from msgsim.engine.actions import Action, Retry, Step
+from msgsim.engine.clock import Timer, Turn
+from msgsim.engine.curves import RateCurve
+from msgsim.engine.handlers import Desk, Handler
+from msgsim.engine.stations import Board, Station
+from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
+from msgsim.quotas import MAX_MESSAGES, VISIBILITY_TIMEOUT, WAIT_TIME
+
+
+def _check_count(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, RateCurve):
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise DeclarationError("Workers.count", f"{value!r} is neither a whole number nor a curve")
+    if value < 1:
+        raise DeclarationError("Workers.count", f"{value!r} is not allowed; allowed: 1 or more, or a curve (shifts)")
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@attrs.frozen(kw_only=True)
+class Workers:
+    """A pool of workers on a queue, declared.
+
+    Attributes:
+        queue: name of the queue that they poll.
+        count: how many; a curve for shifts, rounded to whole workers.
+        batch_size: messages per receive, at most 10 (SQS-RCV-1).
+        wait_time: of a poll [s]; more than 0 is long polling (SQS-RCV-2).
+        poll_interval: pause after an empty short poll [s].
+        service_time: per message [s]; a number is `Fixed`.
+        failure_rate: probability that handling a message fails, after its whole service time.
+        on_success: actions in order, before the message is deleted.
+        on_refusal: when an action is refused: "return" leaves the message to its visibility timeout, a `Retry` tries
+            again inside the worker first.
+        delete: "each" message when it is done, or the "batch" at its end.
+        heartbeat: restart the visibility timeout of what is not done yet every so often [s] (SQS-VIS-12).
+        handler: a Python function that is called for each message.
+    """
+
+    queue: str = text(empty=False)
+    count: int | RateCurve = attrs.field(converter=_whole, validator=_check_count)
+    batch_size: int = MAX_MESSAGES.field(10, integer=True)
+    wait_time: float = WAIT_TIME.field(20.0)
+    poll_interval: float = number(1.0, unit="s")
+    service_time: Distribution = attrs.field(
+        default=attrs.Factory(lambda self: None if self.handler is None else Fixed(0.0), takes_self=True),
+        converter=as_distribution,
+    )
+    failure_rate: float = number(0.0, high=1.0, unit="probability")
+    on_success: Sequence[Action] = listed(Action, "an action (SendEmail, Publish, SendMessage, Join)")
+    on_refusal: str | Retry = attrs.field(default="return")
+    delete: str = choice("each", ("each", "batch"))
+    heartbeat: float | None = number(None, above=True, high=VISIBILITY_TIMEOUT.high, unit="s", optional=True)
+    handler: Handler | None = attrs.field(default=None)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.service_time, Distribution):
+            given = "is missing" if self.service_time is None else f"{self.service_time!r} is not a distribution"
+            raise DeclarationError("Workers.service_time", f"{given}; a number of seconds, or Exponential(mean) ...")
+        if self.on_refusal != "return" and not isinstance(self.on_refusal, Retry):
+            raise DeclarationError("Workers.on_refusal", f'{self.on_refusal!r} is neither "return" nor a Retry')
+        if self.handler is not None and not callable(self.handler):
+            raise DeclarationError("Workers.handler", f"{self.handler!r} is not a function f(delivery, context)")
+        if not self.wait_time and not self.poll_interval:
+            raise DeclarationError("Workers.poll_interval", "must be more than 0 [s] with wait_time=0: polls never end")
+
+
+class Worker:
+    """One worker of a pool.
+
+    Attributes:
+        poll_started: when its present poll began [s].
+        batch: the messages it holds; empty while it waits.
+        stepwise: whether each message of the batch has an event of its own.
+        position: of the message in work.
+        clock: when the message before it was done, or the batch was received [s].
+        deadline: end of the batch's visibility timeout [s].
+    """
+
+    __slots__ = (
+        "_action",
+        "_attempt",
+        "_beat",
+        "_done",
+        "_extra",
+        "_failed",
+        "_received_at",
+        "_receipts",
+        "_waits",
+        "batch",
+        "clock",
+        "deadline",
+        "durations",
+        "failures",
+        "leaving",
+        "poll_started",
+        "pool",
+        "position",
+        "stepwise",
+        "timer",
+    )
+
+    def __init__(self, pool: "WorkerPool", timer: Timer) -> None:
+        self.pool = pool
+        self.timer = timer
+        self.poll_started = 0.0
+        self.batch: list[Message] = []
+        self.durations: list[float] = []
+        self.failures: list[bool] | None = None
+        self.stepwise = False
+        self.leaving = False
+        self.position = 0
+        self.clock = 0.0
+        self.deadline = 0.0
+        self._received_at = 0.0
+        self._receipts: list[int] = []
+        self._done: list[int] = []
+        self._failed = False
+        self._action = 0
+        self._attempt = 0
+        self._extra: Sequence[Step] = ()
+        self._waits: Generator[float, None, Any] | None = None
+        self._beat: Timer | None = None
+
+    # ---------------------------------------------------------------- the hot path
+
+    def poll(self, now: float) -> None:
+        """Look for a batch; wait if there is none."""
+        pool = self.pool
+        if self.leaving:
+            pool.leave(self, now)
+            return
+        queue = pool.queue
+        batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+        if batch:
+            self.begin(batch, now)
+        else:
+            pool.wait(self, now)
+
+    def begin(self, batch: list[Message], now: float) -> None:
+        """Start on a batch: draw its service times and failures, and go on when it, or its first message, is done."""
+        pool = self.pool
+        if not self.batch:
+            pool.busy += 1
+            pool.busy_time -= now
+        self.batch = batch
+        sample = pool.sample
+        rate = pool.failure_rate
+        self.position = 0
+        self.clock = now
+        self.deadline = deadline = batch[0].deadline
+        end = now
+        self.durations = durations = []
+        for _ in batch:
+            duration = sample()
+            durations.append(duration)
+            end += duration
+        if rate:
+            random = pool.random
+            self.failures = [random() < rate for _ in batch]
+        if pool.plain and end < deadline and end < pool.queue.retention.due and not pool.queue.limited:
+            self.stepwise = False
+            self.timer.action = self.finish
+            self.timer.arm(end)
+        else:
+            self._begin_stepwise(now)
+
+    def finish(self, now: float) -> None:
+        """The whole batch is done, and nothing has interfered."""
+        pool = self.pool
+        board = pool.board
+        board.inside = True
+        self.catch_up(inf)
+        self.poll(now)
+        board.inside = False
+        if board.pending:
+            board.flush(now)
+
+    def look(self, now: float) -> None:
+        """Poll, as an event of its own: a new worker, or the end of a pause."""
+        board = self.pool.board
+        board.inside = True
+        self.poll(now)
+        board.inside = False
+        if board.pending:
+            board.flush(now)
+
+    def catch_up(self, until: float) -> None:
+        """Apply the completions up to `until` of a batch that has one event for all of it."""
+        pool = self.pool
+        first = self.position
+        failures = self.failures
+        self.position, self.clock = pool.queue.finish(
+            self.batch, self.durations, failures, self.deadline, first, self.clock, until
+        )
+        pool.processed += self.position - first
+        if failures is not None:
+            pool.failed += sum(failures[first : self.position])
+
+    # ---------------------------------------------------------------- a message at a time
+
+    def go_stepwise(self) -> None:
+        """Go on with one event per message, from the message in work."""
+        if self.stepwise or self.position >= len(self.batch):
+            return
+        self.stepwise = True
+        self._note_receipts()
+        self._failed = self.failures is not None and self.failures[self.position]
+        self._action = self._attempt = 0
+        self._extra = ()
+        self.timer.action = self._step
+        self.timer.arm(self.clock + self.durations[self.position])
+
+    def _begin_stepwise(self, now: float) -> None:
+        self.stepwise = True
+        self._note_receipts()
+        pool = self.pool
+        if pool.heartbeat is not None:
+            if self._beat is None:
+                self._beat = Timer(pool.env, self._heartbeat, Turn.WORKER)
+            self._beat.arm(now + pool.heartbeat)
+        self._start_message(now)
+
+    def _note_receipts(self) -> None:
+        self._received_at = self.clock if not self.position else self._received_at
+        self._receipts = [message.receive_count for message in self.batch]
+        self._done = []
+
+    def _start_message(self, now: float) -> None:
+        """Begin the message at `position`."""
+        pool = self.pool
+        duration = self.durations[self.position]
+        self._failed = self.failures is not None and self.failures[self.position]
+        self._action = self._attempt = 0
+        self._extra = ()
+        self._waits = None
+        if pool.desk is not None:
+            outcome = pool.desk.call(self.batch[self.position], now)
+            if outcome.failed:
+                self._failed = True
+            if outcome.waits is not None:
+                self._waits = outcome.waits
+                self.timer.action = self._wait_on
+                self.timer.arm(now)
+                return
+            if outcome.service_time is not None:
+                duration = outcome.service_time
+            self._extra = outcome.steps
+        self.timer.action = self._step
+        self.timer.arm(now + duration)
+
+    def _wait_on(self, now: float) -> None:
+        """Go on with a handler that yields its waits."""
+        desk = self.pool.desk
+        assert desk is not None and self._waits is not None  # noqa: S101, PT018 - narrows types: a handler began this
+        board = self.pool.board
+        board.inside = True
+        outcome = desk.resume(self._waits, now)
+        board.inside = False
+        if outcome.service_time is not None:
+            self.timer.arm(now + outcome.service_time)
+        else:
+            self._failed = self._failed or outcome.failed
+            self._extra = outcome.steps
+            self._step(now)
+        if board.pending:
+            board.flush(now)
+
+    def _step(self, now: float) -> None:
+        """The message at `position` has had its service time."""
+        pool = self.pool
+        board = pool.board
+        board.inside = True
+        position = self.position
+        message = self.batch[position]
+        queue = pool.queue
+        succeeded = not self._failed and self._act(message, now)
+        if self._attempt and self.timer.time < inf:
+            board.inside = False
+            if board.pending:
+                board.flush(now)
+            return
+        self.clock = now
+        pool.processed += 1
+        if now < self.deadline and message.deadline == self.deadline:
+            if succeeded and pool.delete_each:
+                queue.finish_one(message, now)
+        else:
+            self._handle_late(message, position, succeeded, now)
+        if not succeeded:
+            pool.failed += 1
+        elif not pool.delete_each:
+            self._done.append(position)
+        self.position = position = position + 1
+        if position < len(self.batch):
+            self._start_message(now)
+        else:
+            self._end_batch(now)
+        board.inside = False
+        if board.pending:
+            board.flush(now)
+
+    def _handle_late(self, message: Message, position: int, succeeded: bool, now: float) -> None:
+        """The message had timed out, or is not what it was: others may have it (SQS-VIS-6)."""
+        queue = self.pool.queue
+        queue.settle(now)
+        receipt = self._receipts[position]
+        if message.receive_count != receipt or message.deadline == VISIBLE or now >= self.deadline:
+            queue.duplicate_work += 1
+        if succeeded and self.pool.delete_each:
+            queue.remove(message, receipt, now)
+
+    def _end_batch(self, now: float) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        queue = self.pool.queue
+        for position in self._done:
+            queue.remove(self.batch[position], self._receipts[position], now)
+        self.poll(now)
+
+    def _act(self, message: Message, now: float) -> bool:
+        """Do the actions that are left. False if one was refused; with a retry to come, the timer is armed."""
+        pool = self.pool
+        steps = pool.steps
+        for index in range(self._action, len(steps)):
+            if not steps[index](message, now):
+                return self._refused(index, now)
+        for index in range(max(0, self._action - len(steps)), len(self._extra)):
+            if not self._extra[index](message, now):
+                return self._refused(index + len(steps), now)
+        return True
+
+    def _refused(self, action: int, now: float) -> bool:
+        retry = self.pool.retry
+        self._action = action
+        if retry is not None and self._attempt < retry.attempts:
+            self.timer.action = self._step
+            self.timer.arm(now + retry.wait(self._attempt))
+            self._attempt += 1
+        return False
+
+    def _heartbeat(self, now: float) -> None:
+        """Restart the visibility timeout of everything in hand, within the 12 h of its receive (SQS-VIS-3)."""
+        pool = self.pool
+        queue = pool.queue
+        board = pool.board
+        timeout = min(queue.visibility_timeout, VISIBILITY_TIMEOUT.high - (now - self._received_at))
+        if timeout <= 0 or pool.heartbeat is None or self._beat is None:
+            return
+        board.inside = True
+        for message in [self.batch[position] for position in self._done] + self.batch[self.position :]:
+            if message.deadline != GONE:
+                queue.extend(message, self._received_at, timeout, now)
+        self.deadline = now + timeout
+        self._beat.arm(now + pool.heartbeat)
+        board.inside = False
+        if board.pending:
+            board.flush(now)
+
+
+class WorkerPool:
+    """A live pool.
+
+    Attributes:
+        count: workers that are there, those that finish their last batch included.
+        busy: workers that hold a batch.
+        processed: messages whose handling has ended, well or not.
+        failed: those of them that were left to their visibility timeout.
+    """
+
+    __slots__ = (
+        "_leaving",
+        "_paused",
+        "_polls",
+        "_station",
+        "_workers",
+        "batch_size",
+        "board",
+        "busy",
+        "busy_time",
+        "count",
+        "count_time",
+        "declaration",
+        "delete_each",
+        "desk",
+        "env",
+        "failed",
+        "failure_rate",
+        "heartbeat",
+        "name",
+        "plain",
+        "poll_interval",
+        "processed",
+        "queue",
+        "random",
+        "retry",
+        "sample",
+        "steps",
+        "wait_time",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        workers: Workers,
+        name: str,
+        *,
+        env: Environment,
+        board: Board,
+        station: Station,
+        service_rng: Random,
+        failure_rng: Random,
+        desk: Desk | None = None,
+    ) -> None:
+        self.declaration = workers
+        self.name = name
+        self.env = env
+        self.board = board
+        self.queue: StandardQueue = station.queue
+        self._station = station
+        self.batch_size = workers.batch_size
+        self.wait_time = workers.wait_time
+        self.poll_interval = workers.poll_interval
+        self.sample = workers.service_time.sampler(service_rng)
+        self.random = failure_rng.random
+        self.failure_rate = workers.failure_rate
+        self.delete_each = workers.delete == "each"
+        self.heartbeat = workers.heartbeat
+        self.retry = workers.on_refusal if isinstance(workers.on_refusal, Retry) else None
+        self.desk = desk
+        self.steps: Sequence[Step] = ()
+        self.plain = not workers.on_success and desk is None and self.delete_each and self.heartbeat is None
+        self.count = self.busy = self.processed = self.failed = 0
+        self.count_time = self.busy_time = 0.0
+        self.waiting: deque[Any] = deque()
+        self._workers: list[Worker] = []
+        self._leaving = 0
+        self._polls = Timer(env, self._end_polls, Turn.DEADLINE)
+        station.join(self)
+
+    def __repr__(self) -> str:
+        return f"<WorkerPool {self.name!r} count={self.count} busy={self.busy}>"
+
+    def resize(self, n: int, now: float) -> None:
+        """Have `n` workers from `now` on.
+
+        New ones poll at once. Waiting polls are cancelled, the newest first; busy workers finish their batch, then
+        leave.
+
+        Args:
+            n: 0 or more.
+            now: the simulation's time [s].
+
+        Raises:
+            DeclarationError: `n` is not a whole number of 0 or more.
+            TimeRanBackwards: `now` is not the simulation's time.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise DeclarationError(f"{self.name}.resize", f"{n!r} is not allowed; allowed: whole numbers from 0")
+        if now != self.env.now:
+            raise TimeRanBackwards(f"{self.name}: resize at now={now!r}, but the simulation is at {self.env.now!r}")
+        while self.count - self._leaving < n and self._leaving:
+            self._recall()
+        while self.count - self._leaving < n:
+            self._hire(now)
+        while self.count - self._leaving > n:
+            self._dismiss(now)
+
+    def wait(self, worker: Worker, now: float) -> None:
+        """A worker found nothing."""
+        if worker.batch:
+            worker.batch = []
+            self.busy -= 1
+            self.busy_time += now
+        if self.wait_time:
+            worker.poll_started = now
+            self.waiting.append(worker)
+            if self._polls.time == inf:
+                self._polls.arm(now + self.wait_time)
+            self._station.watch()
+            if self.queue.limited:
+                self._station.go_stepwise(now)
+        else:
+            self.queue.empty_receives += 1
+            worker.timer.action = worker.look
+            worker.timer.arm(now + self.poll_interval)
+
+    def leave(self, worker: Worker, now: float) -> None:
+        """A dismissed worker has finished its batch."""
+        if worker.batch:
+            worker.batch = []
+            self.busy -= 1
+            self.busy_time += now
+        worker.leaving = False
+        self._leaving -= 1
+        self._remove(worker, now)
+
+    def catch_up(self, now: float) -> None:
+        """Apply the completions up to `now` of batches that have one event for all of it. Cost: O(workers)."""
+        for worker in self._workers:
+            if worker.batch and not worker.stepwise:
+                worker.catch_up(now)
+
+    def go_stepwise(self, now: float) -> None:
+        """Give every message in work an event of its own: somebody waits for its deletion."""
+        self.catch_up(now)
+        for worker in self._workers:
+            worker.go_stepwise()
+
+    def check(self) -> None:
+        """Assert that the workers add up.
+
+        Raises:
+            AuditError: says which numbers differ.
+        """
+        busy = sum(1 for worker in self._workers if worker.batch)
+        if busy != self.busy or len(self._workers) != self.count:
+            raise AuditError(
+                f"pool {self.name!r}: {busy} of {len(self._workers)} workers hold a batch; the counters say {self.busy} "
+                f"of {self.count}"
+            )
+
+    def _hire(self, now: float) -> None:
+        worker = Worker(self, Timer(self.env, _idle, Turn.WORKER))
+        worker.timer.action = worker.look
+        worker.timer.arm(now)
+        self._workers.append(worker)
+        self.count += 1
+        self.count_time -= now
+
+    def _remove(self, worker: Worker, now: float) -> None:
+        worker.timer.cancel()
+        self._workers.remove(worker)
+        self.count -= 1
+        self.count_time += now
+
+    def _recall(self) -> None:
+        worker = next(worker for worker in self._workers if worker.leaving)
+        worker.leaving = False
+        self._leaving -= 1
+
+    def _dismiss(self, now: float) -> None:
+        if self.waiting:
+            self._remove(self.waiting.pop(), now)
+            return
+        for worker in reversed(self._workers):
+            if not worker.batch:
+                self._remove(worker, now)
+                return
+        worker = next(worker for worker in reversed(self._workers) if not worker.leaving)
+        worker.leaving = True
+        self._leaving += 1
+
+    def _end_polls(self, now: float) -> None:
+        """End the long polls that have waited their time, and begin new ones (SQS-RCV-4)."""
+        waiting = self.waiting
+        while waiting and waiting[0].poll_started + self.wait_time <= now:
+            worker = waiting.popleft()
+            self.queue.empty_receives += 1
+            worker.poll_started = now
+            waiting.append(worker)
+        if waiting:
+            self._polls.arm(waiting[0].poll_started + self.wait_time)
+
+
+def _idle(_now: float) -> None:  # pragma: no cover - replaced before the timer is armed
+    raise AssertionError

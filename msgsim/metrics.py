@@ -1,0 +1,319 @@
+"""The catalogue of metrics, and the probe that reads them.
+
+Nothing is emitted while a run runs: live objects count inline, and the probe pulls at its instants.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping
+from math import inf, nextafter
+from typing import Any
+
+import attrs
+
+from msgsim.bus.outbox import SendingAccount
+from msgsim.bus.queue import StandardQueue
+from msgsim.bus.topic import TopicFanout
+from msgsim.engine.actions import JoinState
+from msgsim.engine.workers import WorkerPool
+from msgsim.errors import AuditError, UnknownName
+
+COUNTER, GAUGE, SAMPLE = "counter", "gauge", "sample"
+
+STATISTICS = ("mean", "p50", "p90", "p99", "p99.9", "max", "total", "final")
+
+
+@attrs.frozen
+class Metric:
+    """One metric of one kind of entity.
+
+    Attributes:
+        name: as in `run.total(entity, name)`.
+        shape: "counter" (has a total), "gauge" (has a value at every instant) or "sample" (one value per message).
+        unit: of its values.
+        reading: what it counts, in a sentence.
+        twin: the CloudWatch metric that corresponds, if one does.
+    """
+
+    name: str
+    shape: str
+    unit: str
+    reading: str
+    twin: str = ""
+
+
+def _table(*metrics: Metric) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+CATALOGUE: dict[str, dict[str, Metric]] = {
+    "traffic": _table(
+        Metric("arrivals", COUNTER, "events", "traffic events generated"),
+    ),
+    "topic": _table(
+        Metric("published", COUNTER, "messages", "publishes accepted", "NumberOfMessagesPublished"),
+        Metric("delivered", COUNTER, "messages", "deliveries made", "NumberOfNotificationsDelivered"),
+        Metric("filtered_out", COUNTER, "messages", "not wanted by a policy", "NumberOfNotificationsFilteredOut"),
+        Metric("delivery_failed", COUNTER, "messages", "failed for good", "NumberOfNotificationsFailed"),
+        Metric("delivery_dead_lettered", COUNTER, "messages", "of those, kept", "NumberOfNotificationsRedrivenToDlq"),
+    ),
+    "subscription": _table(
+        Metric("delivered", COUNTER, "messages", "deliveries made"),
+        Metric("filtered_out", COUNTER, "messages", "not wanted by its policy"),
+        Metric("delivery_failed", COUNTER, "messages", "failed for good"),
+        Metric("delivery_dead_lettered", COUNTER, "messages", "of those, kept in its dead-letter queue"),
+    ),
+    "queue": _table(
+        Metric("sent", COUNTER, "messages", "enqueued by sends and topics", "NumberOfMessagesSent"),
+        Metric("received", COUNTER, "deliveries", "received, redeliveries included", "NumberOfMessagesReceived"),
+        Metric("deleted", COUNTER, "messages", "deleted, each once", "NumberOfMessagesDeleted"),
+        Metric("dead_lettered", COUNTER, "messages", "moved away by its redrive policy"),
+        Metric("expired", COUNTER, "messages", "removed by retention"),
+        Metric("purged", COUNTER, "messages", "removed by purges"),
+        Metric("moved_in", COUNTER, "messages", "dead letters that came"),
+        Metric("moved_out", COUNTER, "messages", "moved back by a move task"),
+        Metric("deduplicated", COUNTER, "messages", "suppressed duplicates", "NumberOfDeduplicatedSentMessages"),
+        Metric("empty_receives", COUNTER, "receives", "polls that ended with nothing", "NumberOfEmptyReceives"),
+        Metric("redelivered", COUNTER, "deliveries", "of messages received before"),
+        Metric("duplicate_work", COUNTER, "messages", "handled by a worker after its timeout had run out"),
+        Metric("visible", GAUGE, "messages", "the backlog: receivable now", "ApproximateNumberOfMessagesVisible"),
+        Metric("in_flight", GAUGE, "messages", "received, not done", "ApproximateNumberOfMessagesNotVisible"),
+        Metric("delayed", GAUGE, "messages", "not yet receivable", "ApproximateNumberOfMessagesDelayed"),
+        Metric(
+            "age_of_oldest_message",
+            GAUGE,
+            "s",
+            "since the oldest one came; sampled, so its mean is over probes",
+            "ApproximateAgeOfOldestMessage",
+        ),
+        Metric("waiting_time", SAMPLE, "s", "enqueue to first receive"),
+        Metric("sojourn_time", SAMPLE, "s", "enqueue to deletion, redeliveries and delay included"),
+        Metric("end_to_end_time", SAMPLE, "s", "traffic event to deletion"),
+    ),
+    "pool": _table(
+        Metric("busy", GAUGE, "workers", "workers that hold a batch"),
+        Metric("count", GAUGE, "workers", "workers that are there"),
+        Metric("utilization", GAUGE, "1", "busy / count; its mean is of the integrals"),
+        Metric("processed", COUNTER, "messages", "handled to the end, well or not"),
+        Metric("failed", COUNTER, "messages", "of those, left to their visibility timeout"),
+    ),
+    "join": _table(
+        Metric("completed", COUNTER, "events", "traffic events for which every part has succeeded"),
+        Metric("open", GAUGE, "events", "those for which only some have; its mean is over probes"),
+        Metric("end_to_end_time", SAMPLE, "s", "traffic event to completion"),
+    ),
+    "outbox": _table(
+        Metric("accepted", COUNTER, "emails", "accepted", "Send"),
+        Metric("delivered", COUNTER, "recipients", "got the email", "Delivery"),
+        Metric("bounced", COUNTER, "recipients", "did not", "Bounce"),
+        Metric("complained", COUNTER, "recipients", "got it and complained", "Complaint"),
+        Metric("throttled", COUNTER, "recipients", "of emails refused by rate or quota"),
+        Metric("rejected", COUNTER, "recipients", "of emails refused for what they are", "Reject"),
+        Metric("suppressed", COUNTER, "recipients", "accepted and not sent to"),
+        Metric("pending", GAUGE, "recipients", "neither delivered nor bounced yet; its mean is over probes"),
+        Metric("end_to_end_time", SAMPLE, "s", "traffic event to delivery, of each delivered recipient"),
+    ),
+}
+"""Every metric by kind of entity and name."""
+
+
+def metric_of(kind: str, entity: str, metric: str) -> Metric:
+    """Look a metric up.
+
+    Raises:
+        UnknownName: this kind of entity has no such metric; says which it has.
+    """
+    table = CATALOGUE[kind]
+    if metric not in table:
+        raise UnknownName.among(f"metric of {kind} {entity!r}", metric, table)
+    return table[metric]
+
+
+@attrs.frozen(eq=False)
+class Record:
+    """What a run knows of one entity: plain data.
+
+    Attributes:
+        kind: of the entity.
+        series: counters and gauges at the probes, by metric.
+        means: exact time-weighted means of gauges after the warm-up, where they are kept.
+        samples: values of messages after the warm-up, by metric.
+    """
+
+    kind: str
+    series: Mapping[str, "array[Any]"]
+    means: Mapping[str, float]
+    samples: Mapping[str, "array[float]"]
+
+
+class Meter:
+    """Reads one live entity.
+
+    Args:
+        name: of the entity.
+        kind: of the entity.
+        live: the object.
+    """
+
+    __slots__ = ("_begun", "_integrals", "kind", "live", "name", "rows", "skip")
+
+    def __init__(self, name: str, kind: str, live: Any) -> None:
+        self.name = name
+        self.kind = kind
+        self.live = live
+        table = CATALOGUE[kind].values()
+        self.rows: dict[str, array[Any]] = {
+            metric.name: array("q" if metric.shape == COUNTER or metric.unit not in {"s", "1"} else "d")
+            for metric in table
+            if metric.shape != SAMPLE
+        }
+        self.skip: dict[str, int] = {}
+        self._begun = 0.0
+        self._integrals: dict[str, float] = {}
+
+    def values(self, now: float) -> dict[str, float]:
+        """Counters and gauges at `now`; the entity has been settled."""
+        live = self.live
+        if isinstance(live, StandardQueue):
+            gauge: dict[str, float] = {"age_of_oldest_message": live.age_of_oldest(now)}
+        elif isinstance(live, WorkerPool):
+            gauge = {"utilization": live.busy / live.count if live.count else 0.0}
+        elif isinstance(live, JoinState):
+            gauge = {"open": live.opened - live.completed}
+        else:
+            gauge = {}
+        return {name: gauge[name] if name in gauge else getattr(live, name) for name in self.rows}
+
+    def samples(self) -> dict[str, "array[float]"]:
+        """All values so far, the warm-up's included."""
+        live = self.live
+        if isinstance(live, StandardQueue):
+            return {"waiting_time": live.waits, "sojourn_time": live.sojourns, "end_to_end_time": live.end_to_end}
+        if isinstance(live, (JoinState, SendingAccount)):
+            return {"end_to_end_time": live.end_to_end}
+        return {}
+
+    def integrals(self, now: float) -> dict[str, float]:
+        """Integrals of gauges from time 0 to `now`."""
+        live = self.live
+        if isinstance(live, StandardQueue):
+            visible, in_flight, delayed = live.integrals(now)
+            return {"visible": visible, "in_flight": in_flight, "delayed": delayed}
+        if isinstance(live, WorkerPool):
+            return {"busy": live.busy_time + live.busy * now, "count": live.count_time + live.count * now}
+        return {}
+
+    def begin(self, now: float) -> None:
+        """The warm-up ends: what has been so far is left out of means and quantiles."""
+        self._begun = now
+        self._integrals = self.integrals(now)
+        self.skip = {name: len(values) for name, values in self.samples().items()}
+
+    def settle(self, now: float) -> None:
+        """Have everything done that is due by `now`."""
+        live = self.live
+        if isinstance(live, (StandardQueue, TopicFanout, SendingAccount)):
+            live.advance(now)
+
+    def check(self, now: float, *, deep: bool) -> None:
+        """Assert that the entity's books balance.
+
+        Raises:
+            AuditError: says which numbers differ.
+        """
+        live = self.live
+        if isinstance(live, StandardQueue):
+            live.check(now, deep=deep or live.in_flight + live.delayed < ALWAYS_DEEP)
+        elif isinstance(live, (TopicFanout, SendingAccount, WorkerPool)):
+            live.check()
+
+    def record(self, now: float) -> Record:
+        """Everything so far, as plain data; the last row is of `now`."""
+        samples = {name: values[self.skip.get(name, 0) :] for name, values in self.samples().items()}
+        series = {name: row[:] for name, row in self.rows.items()}
+        span = now - self._begun
+        means = {}
+        if span > 0:
+            begun = self._integrals
+            grown = {name: value - begun.get(name, 0.0) for name, value in self.integrals(now).items()}
+            means = {name: value / span for name, value in grown.items()}
+            if "busy" in grown:
+                means["utilization"] = grown["busy"] / grown["count"] if grown["count"] else 0.0
+        return Record(self.kind, series, means, samples)
+
+
+class Probe:
+    """Reads all entities at its instants, and checks their books.
+
+    Attributes:
+        times: of the readings [s].
+        violations: what did not balance, and when.
+    """
+
+    __slots__ = ("_meters", "times", "violations")
+
+    def __init__(self, meters: Iterable[Meter]) -> None:
+        self._meters = list(meters)
+        self.times = array("d")
+        self.violations: list[str] = []
+
+    def settle(self, now: float) -> None:
+        """Have everything done that is due by `now`."""
+        for meter in self._meters:
+            meter.settle(now)
+
+    def begin(self, now: float) -> None:
+        """The warm-up ends; what happens at this very instant belongs to what follows."""
+        self.settle(nextafter(now, -inf))
+        for meter in self._meters:
+            meter.begin(now)
+
+    def look(self, now: float, *, deep: bool = False) -> None:
+        """Take a reading."""
+        self.settle(now)
+        self.times.append(now)
+        for meter in self._meters:
+            for name, value in meter.values(now).items():
+                meter.rows[name].append(value)
+            try:
+                meter.check(now, deep=deep)
+            except AuditError as error:
+                self.violations.append(str(error))
+
+    def drop_last(self) -> None:
+        """Take the last reading back: it was for a result on the way."""
+        self.times.pop()
+        for meter in self._meters:
+            for row in meter.rows.values():
+                row.pop()
+
+    def records(self, now: float) -> dict[str, Record]:
+        """Everything so far, as plain data; after a reading at `now`."""
+        return {meter.name: meter.record(now) for meter in self._meters}
+
+    def compare(self, now: float) -> list[str]:
+        """Little's law as an identity: the integral of each queue's length against the time its messages spent there.
+
+        Returns:
+            What differs by more than `TOLERANCE`.
+        """
+        found = []
+        for meter in self._meters:
+            queue = meter.live
+            if not isinstance(queue, StandardQueue):
+                continue
+            area = sum(queue.integrals(now))
+            spent = queue.residence(now)
+            if abs(area - spent) > TOLERANCE * max(area, spent, 1.0):
+                found.append(
+                    f"queue {queue.name!r}: the integral of its length is {area!r} message s, but its messages spent "
+                    f"{spent!r} s in it"
+                )
+        return found
+
+
+ALWAYS_DEEP = 10_000
+"""Up to so many messages in flight and delayed, a queue's containers are counted at every probe."""
+
+TOLERANCE = 1e-9
+"""How closely the integral of a queue's length must agree with its messages' times, relatively."""
+

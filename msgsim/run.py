@@ -1,0 +1,323 @@
+"""Run: what happened, as plain data."""
+
+import csv
+import json
+from array import array
+from collections.abc import Mapping
+from math import ceil, fsum, isnan, nan
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from msgsim.errors import AuditError, UnknownName
+from msgsim.metrics import CATALOGUE, COUNTER, GAUGE, SAMPLE, STATISTICS, Metric, Record, metric_of
+from msgsim.scenario import Scenario
+from msgsim.writing import write_whole
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas as pd
+
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Run:
+    """A run of a scenario: finished, or as far as it got.
+
+    Pickles, and holds no live object.
+
+    Attributes:
+        scenario: what took part.
+        seed, replication: of the random streams.
+        until: when it ended [s].
+        warm_up: means and quantiles cover what came after [s].
+        probe: time between readings [s].
+        times: of the readings [s].
+        records: by entity.
+        violations: books that did not balance.
+        raised: by pool, how often its handler raised which exception.
+        interrupted: whether it was ended before its horizon.
+    """
+
+    scenario: Scenario
+    seed: int
+    replication: int
+    until: float
+    warm_up: float
+    probe: float
+    times: "array[float]"
+    records: Mapping[str, Record]
+    violations: tuple[str, ...] = ()
+    raised: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict)
+    interrupted: bool = False
+    _sorted: dict[tuple[str, str], list[float]] = attrs.field(factory=dict, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        state = "interrupted" if self.interrupted else "finished"
+        return f"<Run {self.scenario.title or 'untitled'!r} until={self.until:g} seed={self.seed} {state}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the sorted values, which are made again when they are needed."""
+        state: dict[str, Any] = attrs.asdict(self, recurse=False)
+        state["_sorted"] = {}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    # ---------------------------------------------------------------- numbers
+
+    def kind(self, entity: str) -> str:
+        """What kind of thing an entity is.
+
+        Raises:
+            UnknownName: there is no such entity; says which there are.
+        """
+        return self._record(entity).kind
+
+    def total(self, entity: str, metric: str) -> int:
+        """A counter over [0, until].
+
+        Raises:
+            UnknownName: no such entity or metric, or the metric is not a counter.
+        """
+        return int(self._series(entity, metric, COUNTER)[-1])
+
+    def final(self, entity: str, metric: str) -> float:
+        """A counter or gauge at the end.
+
+        Raises:
+            UnknownName: no such entity or metric, or the metric is of samples.
+        """
+        return float(self._series(entity, metric, COUNTER, GAUGE)[-1])
+
+    def series(self, entity: str, metric: str) -> tuple["array[float]", "array[Any]"]:
+        """Times [s] and values of a counter or gauge at the probes.
+
+        Raises:
+            UnknownName: no such entity or metric, or the metric is of samples.
+        """
+        return self.times, self._series(entity, metric, COUNTER, GAUGE)
+
+    def samples(self, entity: str, metric: str) -> "array[float]":
+        """The values of a sample metric after the warm-up, in the order in which messages were done.
+
+        Raises:
+            UnknownName: no such entity or metric, or the metric has no samples.
+        """
+        self._expect(entity, metric, SAMPLE)
+        return self._record(entity).samples[metric]
+
+    def mean(self, entity: str, metric: str) -> float:
+        """Mean after the warm-up: over messages, or for a gauge over time, exactly. NaN if there was nothing.
+
+        Gauges that are only sampled (see `metrics.CATALOGUE`) are averaged over time between probes.
+
+        Raises:
+            UnknownName: no such entity or metric, or the metric is a counter.
+        """
+        if self._expect(entity, metric, SAMPLE, GAUGE).shape == SAMPLE:
+            values = self.samples(entity, metric)
+            return fsum(values) / len(values) if values else nan
+        means = self._record(entity).means
+        if metric in means:
+            return means[metric]
+        times, values = self.times, self._series(entity, metric, GAUGE)
+        held = [
+            (following - max(time, self.warm_up)) * value
+            for time, following, value in zip(times, times[1:], values, strict=False)
+            if following > self.warm_up
+        ]
+        span = self.until - self.warm_up
+        return fsum(held) / span if span > 0 else nan
+
+    def quantile(self, entity: str, metric: str, q: float) -> float:
+        """The exact `q`-quantile after the warm-up: the smallest value that at least a share `q` does not exceed.
+
+        Over messages, or for a gauge over the probes. NaN if there was nothing.
+
+        Args:
+            entity: its name.
+            metric: a sample or gauge metric.
+            q: 0 to 1.
+
+        Raises:
+            UnknownName: no such entity or metric, or the metric is a counter; or `q` is out of range.
+        """
+        if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 <= q <= 1:
+            raise UnknownName(f"{q!r} is not a quantile; allowed: 0 to 1")
+        values = self._ordered(entity, metric)
+        return values[max(0, ceil(q * len(values)) - 1)] if values else nan
+
+    def stat(self, entity: str, metric: str, statistic: str) -> float:
+        """One statistic by name: mean, p50, p90, p99, p99.9, max, total or final.
+
+        Raises:
+            UnknownName: no such entity, metric or statistic, or the metric does not have it.
+        """
+        if statistic in _QUANTILES:
+            return self.quantile(entity, metric, _QUANTILES[statistic])
+        if statistic == "max":
+            return self.quantile(entity, metric, 1)
+        if statistic not in STATISTICS:
+            raise UnknownName.among("statistic", statistic, STATISTICS)
+        value: float = getattr(self, statistic)(entity, metric)
+        return value
+
+    def audit(self) -> None:
+        """Check that every message is accounted for and that L = λW holds as an identity.
+
+        Raises:
+            AuditError: says what does not balance, and when it was first noticed.
+        """
+        if self.violations:
+            more = f" (and {len(self.violations) - 1} more)" if len(self.violations) > 1 else ""
+            raise AuditError(f"{self.violations[0]}{more}")
+
+    # ---------------------------------------------------------------- to look at, and to take away
+
+    def summary(self) -> str:
+        """The run in a page of text."""
+        from msgsim.summary import as_text  # noqa: PLC0415 - an edge, loaded when it is used
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from msgsim.summary import as_html  # noqa: PLC0415 - as above
+
+        return as_html(self)
+
+    def plot(self, entities: "list[str] | None" = None) -> "matplotlib.figure.Figure":
+        """The run in pictures; in a notebook the figure shows itself.
+
+        Args:
+            entities: only these; None for all.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+            UnknownName: there is no such entity.
+        """
+        from msgsim.plot import figure  # noqa: PLC0415 - as above
+
+        return figure(self, entities)
+
+    def report(self, path: "str | PathLike[str]") -> None:
+        """Write one self-contained HTML page: summary, pictures, scenario, and how to reproduce it.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+            OSError: the path cannot be written; nothing is left half written.
+        """
+        from msgsim.report import page  # noqa: PLC0415 - as above
+
+        write_whole(path, page(self))
+
+    def to_pandas(self, entity: str | None = None) -> "pd.DataFrame":
+        """The series as a frame: one row per probe, a column per metric; without an entity, (entity, metric) columns.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+            UnknownName: there is no such entity.
+        """
+        from msgsim.frames import frame  # noqa: PLC0415 - as above
+
+        return frame(self, entity)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the single samples, as plain lists and numbers; NaN is None."""
+        return {
+            "title": self.scenario.title,
+            "seed": self.seed,
+            "replication": self.replication,
+            "until": self.until,
+            "warm_up": self.warm_up,
+            "probe": self.probe,
+            "interrupted": self.interrupted,
+            "violations": list(self.violations),
+            "entities": {name: self._entity_dict(name) for name in self.records},
+            "times": self.times.tolist(),
+        }
+
+    def to_json(self, path: "str | PathLike[str] | None" = None) -> str:
+        """The same as JSON; same scenario and seed give the same bytes. Written to `path` if one is given.
+
+        Raises:
+            OSError: the path cannot be written; nothing is left half written.
+        """
+        source = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        if path is not None:
+            write_whole(path, source)
+        return source
+
+    def to_csv(self, path: "str | PathLike[str] | None" = None) -> str:
+        """The series as CSV in long form: time, entity, metric, value. Written to `path` if one is given.
+
+        Raises:
+            OSError: the path cannot be written; nothing is left half written.
+        """
+        from io import StringIO  # noqa: PLC0415 - keeps `import msgsim` light
+
+        sink = StringIO()
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow(["time", "entity", "metric", "value"])
+        for name, record in self.records.items():
+            for metric, values in record.series.items():
+                for time, value in zip(self.times, values, strict=True):
+                    writer.writerow([repr(time), name, metric, repr(value)])
+        if path is not None:
+            write_whole(path, sink.getvalue())
+        return sink.getvalue()
+
+    # ---------------------------------------------------------------- inside
+
+    def _entity_dict(self, name: str) -> dict[str, Any]:
+        record = self.records[name]
+        metrics: dict[str, Any] = {}
+        for metric in CATALOGUE[record.kind].values():
+            statistics = [each for each in STATISTICS if each in _OFFERED[metric.shape]]
+            values = {each: self.stat(name, metric.name, each) for each in statistics}
+            metrics[metric.name] = {each: None if isnan(value) else value for each, value in values.items()}
+            if metric.shape == SAMPLE:
+                metrics[metric.name]["count"] = len(record.samples[metric.name])
+            else:
+                metrics[metric.name]["series"] = record.series[metric.name].tolist()
+        return {"kind": record.kind, "metrics": metrics}
+
+    def _record(self, entity: str) -> Record:
+        if entity not in self.records:
+            raise UnknownName.among("entity", entity, self.records)
+        return self.records[entity]
+
+    def _expect(self, entity: str, metric: str, *shapes: str) -> Metric:
+        found = metric_of(self._record(entity).kind, entity, metric)
+        if found.shape not in shapes:
+            raise UnknownName(
+                f"{entity}.{metric} is a {found.shape}: it has {', '.join(_OFFERED[found.shape])}, not what was asked for"
+            )
+        return found
+
+    def _series(self, entity: str, metric: str, *shapes: str) -> "array[Any]":
+        self._expect(entity, metric, *shapes)
+        return self._record(entity).series[metric]
+
+    def _ordered(self, entity: str, metric: str) -> list[float]:
+        key = (entity, metric)
+        if key not in self._sorted:
+            if self._expect(entity, metric, SAMPLE, GAUGE).shape == SAMPLE:
+                self._sorted[key] = sorted(self._record(entity).samples[metric])
+            else:
+                series = self._series(entity, metric, GAUGE)
+                after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]
+                self._sorted[key] = sorted(after)
+        return self._sorted[key]
+
+
+_OFFERED = {
+    COUNTER: ("total", "final"),
+    GAUGE: ("mean", "p50", "p90", "p99", "p99.9", "max", "final"),
+    SAMPLE: ("mean", "p50", "p90", "p99", "p99.9", "max"),
+}
+"""The statistics that each shape of metric has."""

@@ -1,0 +1,265 @@
+"""Scenario: everything that takes part in a run, declared, and checked as a whole."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from msgsim.bus.message import COUNTER_BITS, EPOCH, id_base
+from msgsim.bus.outbox import Outbox
+from msgsim.bus.queue import Queue
+from msgsim.bus.topic import Topic
+from msgsim.declare import HOUR, copied, number, text
+from msgsim.engine.actions import Join, Publish, SendEmail, SendMessage
+from msgsim.engine.curves import Sum
+from msgsim.engine.traffic import Traffic
+from msgsim.engine.workers import Workers
+from msgsim.errors import DeclarationError, UnknownName, no_such
+
+SECTIONS: dict[str, type] = {
+    "topics": Topic,
+    "queues": Queue,
+    "outboxes": Outbox,
+    "traffic": Traffic,
+    "workers": Workers,
+}
+"""The parts of a scenario and the class of their members."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+def _section(kind: type) -> Any:
+    def validate(_owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if not isinstance(value, dict):
+            raise DeclarationError(attribute.name, f"{value!r} is not a table of names and {kind.__name__}")
+        for name, member in value.items():
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise DeclarationError(
+                    attribute.name, f"{name!r} is not a name; allowed: 1 to 80 letters, digits, '-' and '_' (SQS-Q-1)"
+                )
+            if not isinstance(member, kind):
+                raise DeclarationError(f"{attribute.name}.{name}", f"{member!r} is not a {kind.__name__}")
+
+    return attrs.field(factory=dict, converter=copied, validator=validate)
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """A message bus with its traffic and workers.
+
+    Members refer to each other by name; names are unique over all sections.
+
+    Attributes:
+        title: one line.
+        description: what it shows.
+        horizon: how long a run lasts unless it says otherwise [s].
+        warm_up: what happens before is left out of means and quantiles, unless a run says otherwise [s].
+        epoch: time 0 in seconds since 1970.
+        topics, queues, outboxes, traffic, workers: by name.
+
+    Raises:
+        DeclarationError: with the path of what is wrong and what is allowed.
+    """
+
+    title: str = text("")
+    description: str = text("")
+    horizon: float = number(HOUR, above=True, unit="s")
+    warm_up: float = number(0.0, unit="s")
+    epoch: float = number(EPOCH, unit="s since 1970")
+    topics: Mapping[str, Topic] = _section(Topic)
+    queues: Mapping[str, Queue] = _section(Queue)
+    outboxes: Mapping[str, Outbox] = _section(Outbox)
+    traffic: Mapping[str, Traffic] = _section(Traffic)
+    workers: Mapping[str, Workers] = _section(Workers)
+
+    def __attrs_post_init__(self) -> None:
+        self._check_names()
+        self._check_references()
+        self._check_redrives()
+        for _ in self.joins().values():
+            pass
+
+    def to_toml(self) -> str:
+        """The scenario as a TOML text that `from_toml` reads back as an equal scenario.
+
+        Raises:
+            DeclarationError: a pool has a Python function as its handler, which a file cannot hold.
+        """
+        from msgsim.files import to_toml  # noqa: PLC0415 - an edge, loaded when it is used
+
+        return to_toml(self)
+
+    @staticmethod
+    def from_toml(source: str) -> "Scenario":
+        """Read a TOML text.
+
+        Raises:
+            DeclarationError: not TOML, an unknown key, or a value that is not allowed; says where.
+        """
+        from msgsim.files import from_toml  # noqa: PLC0415 - as above
+
+        return from_toml(source)
+
+    def vary(self, path: str, value: Any) -> "Scenario":
+        """The same with another value at a path, such as `workers.mailers.count` or `traffic.shop.rate.1.height`.
+
+        Raises:
+            UnknownName: the path does not exist; says what does at that place.
+            DeclarationError: the value is not allowed there.
+        """
+        try:
+            varied: Scenario = _replaced(self, path.split("."), value, "")
+        except DeclarationError as error:
+            if error.path.split(".", maxsplit=1)[0][:1].isupper():
+                raise DeclarationError(path, error.problem) from None
+            raise
+        return varied
+
+    def joins(self) -> dict[str, Join]:
+        """The joins by name, each as the pool declares it that says what it is.
+
+        Raises:
+            DeclarationError: declared twice differently or not at all, or a part does not take part.
+        """
+        full: dict[str, Join] = {}
+        users: dict[str, list[str]] = {}
+        for pool, workers in self.workers.items():
+            for position, action in enumerate(workers.on_success):
+                if not isinstance(action, Join):
+                    continue
+                path = f"workers.{pool}.on_success.{position}"
+                users.setdefault(action.name, []).append(pool)
+                if action.parts and full.setdefault(action.name, action) != action:
+                    raise DeclarationError(path, f"join {action.name!r} is declared differently in another pool")
+        for name, pools in users.items():
+            if name not in full:
+                raise DeclarationError(
+                    f"workers.{pools[0]}.on_success", f"no pool says what join {name!r} is: give its parts and then once"
+                )
+            missing = [part for part in full[name].parts if part not in pools]
+            extra = [pool for pool in pools if pool not in full[name].parts]
+            if missing or extra or len(pools) != len(set(pools)):
+                raise DeclarationError(
+                    f"workers.{(extra or pools)[0]}.on_success",
+                    f"the parts of join {name!r} are {', '.join(full[name].parts)}; it stands in on_success of "
+                    f"{', '.join(pools)}: each part, and no other pool, must have it once",
+                )
+        return full
+
+    def entities(self) -> dict[str, str]:
+        """Everything that has metrics: name and kind, in the order of a report."""
+        kinds = dict.fromkeys(self.traffic, "traffic")
+        for name, topic in self.topics.items():
+            kinds[name] = "topic"
+            kinds.update({f"{name}/{key}": "subscription" for key in topic.named()})
+        kinds.update(dict.fromkeys(self.queues, "queue"))
+        kinds.update(dict.fromkeys(self.workers, "pool"))
+        kinds.update(dict.fromkeys(self.joins(), "join"))
+        kinds.update(dict.fromkeys(self.outboxes, "outbox"))
+        return kinds
+
+    def _check_names(self) -> None:
+        seen: dict[str, str] = {}
+        bases: dict[int, str] = {}
+        for section in SECTIONS:
+            for name in getattr(self, section):
+                if name in seen:
+                    raise DeclarationError(
+                        f"{section}.{name}", f"{seen[name]}.{name} has that name already; names are unique over all"
+                    )
+                seen[name] = section
+                other = bases.setdefault(id_base(name) >> COUNTER_BITS, name)
+                if other != name:  # pragma: no cover - 1 in 2**28 per pair
+                    raise DeclarationError(f"{section}.{name}", f"its ids would collide with {other!r}'s: rename one")
+
+    def _check_references(self) -> None:
+        for name, topic in self.topics.items():
+            for position, subscription in enumerate(topic.subscriptions):
+                if subscription.protocol == "sqs":
+                    self._find("queue", subscription.endpoint, f"topics.{name}.subscriptions.{position}.endpoint")
+        for name, queue in self.queues.items():
+            if queue.redrive is not None:
+                self._find("queue", queue.redrive.to, f"queues.{name}.redrive.to")
+        for name, traffic in self.traffic.items():
+            if traffic.to not in self.topics:
+                known = {**self.topics, **self.queues}
+                if traffic.to not in known:
+                    raise DeclarationError(f"traffic.{name}.to", no_such("topic or queue", traffic.to, known))
+                if traffic.subject is not None:
+                    raise DeclarationError(f"traffic.{name}.subject", f"{traffic.to!r} is a queue; it takes no subject")
+        for name, workers in self.workers.items():
+            self._find("queue", workers.queue, f"workers.{name}.queue")
+            self._check_actions(workers.on_success, f"workers.{name}.on_success")
+
+    def _check_actions(self, actions: Any, path: str) -> None:
+        for position, action in enumerate(actions):
+            here = f"{path}.{position}"
+            if isinstance(action, SendEmail):
+                self._find("outbox", action.outbox, f"{here}.outbox")
+            elif isinstance(action, Publish):
+                self._find("topic", action.topic, f"{here}.topic")
+            elif isinstance(action, SendMessage):
+                self._find("queue", action.queue, f"{here}.queue")
+            elif isinstance(action, Join):
+                for place, part in enumerate(action.parts):
+                    self._find("worker pool", part, f"{here}.parts.{place}")
+                self._check_actions(action.then, f"{here}.then")
+
+    def _find(self, what: str, name: str, path: str) -> None:
+        sections = {"queue": self.queues, "topic": self.topics, "outbox": self.outboxes, "worker pool": self.workers}
+        if name not in sections[what]:
+            raise DeclarationError(path, no_such(what, name, sections[what]))
+
+    def _check_redrives(self) -> None:
+        for name, start in self.queues.items():
+            chain = [name]
+            queue = start
+            while queue.redrive is not None:
+                chain.append(queue.redrive.to)
+                if queue.redrive.to == name:
+                    raise DeclarationError(
+                        f"queues.{name}.redrive.to", f"dead letters would go in a circle: {' -> '.join(chain)}"
+                    )
+                if chain.count(queue.redrive.to) > 1:
+                    break  # a circle further on; its own members report it
+                queue = self.queues[queue.redrive.to]
+
+
+def _replaced(owner: Any, path: list[str], value: Any, walked: str) -> Any:
+    """A copy of `owner` with another value at `path`."""
+    step, rest = path[0], path[1:]
+    here = f"{walked}.{step}" if walked else step
+    if isinstance(owner, Sum):
+        terms = _replaced(owner.terms, path, value, walked)
+        return attrs.evolve(owner, terms=terms)
+    if isinstance(owner, Mapping):
+        if step not in owner and (rest or not _open(walked)):
+            raise UnknownName.among(f"{walked or 'path'} entry", step, owner)
+        return {**owner, step: _replaced(owner[step], rest, value, here) if rest else value}
+    if isinstance(owner, tuple):
+        if not step.isdecimal() or int(step) >= len(owner):
+            raise UnknownName(f"{walked} has the positions 0 to {len(owner) - 1}, not {step!r}")
+        place = int(step)
+        item = _replaced(owner[place], rest, value, here) if rest else value
+        return (*owner[:place], item, *owner[place + 1 :])
+    if not attrs.has(type(owner)):
+        raise UnknownName(f"{walked} is {owner!r}; it has nothing named {step!r}")
+    fields = {field.name for field in attrs.fields(type(owner)) if field.init}
+    if step not in fields:
+        raise UnknownName.among(f"field of {walked or 'the scenario'}", step, fields)
+    item = _replaced(getattr(owner, step), rest, value, here) if rest else value
+    try:
+        return attrs.evolve(owner, **{step: item})
+    except DeclarationError as error:
+        head, _, tail = error.path.partition(".")
+        if head == type(owner).__name__:
+            raise DeclarationError(f"{walked}.{tail}" if walked else tail, error.problem) from None
+        raise
+
+
+def _open(path: str) -> bool:
+    """Whether a table may get new keys: attributes and filter policies, not the sections of a scenario."""
+    return path.endswith((".attributes", ".filter_policy"))
+
+

@@ -1,0 +1,1 @@
+"""The request surface of the services, pure too."""

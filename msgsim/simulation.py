@@ -1,0 +1,383 @@
+"""Simulation: a scenario, wired and live."""
+
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from simpy import Environment
+
+from msgsim.bus.outbox import SendingAccount
+from msgsim.bus.queue import StandardQueue
+from msgsim.bus.topic import TopicFanout
+from msgsim.declare import MINUTE, check_number
+from msgsim.engine.actions import (
+    Action,
+    Join,
+    JoinState,
+    JoinStep,
+    Publish,
+    PublishStep,
+    SendEmail,
+    SendEmailStep,
+    SendMessage,
+    SendMessageStep,
+    Step,
+)
+from msgsim.engine.arrivals import arrival_times
+from msgsim.engine.clock import Timer, Turn, run_through
+from msgsim.engine.curves import RateCurve
+from msgsim.engine.handlers import Desk
+from msgsim.engine.stations import Board, Station
+from msgsim.engine.streams import stream
+from msgsim.engine.traffic import TrafficSource
+from msgsim.engine.workers import WorkerPool
+from msgsim.errors import DeclarationError
+from msgsim.metrics import Meter, Probe
+from msgsim.run import Run
+from msgsim.scenario import Scenario
+
+PROBES = 100
+SHIFT_STEP = MINUTE
+
+Progress = Callable[["Simulation"], bool | None]
+"""Called at each probe; returning False ends the run there."""
+
+
+class Simulation:
+    """A scenario at work.
+
+    Args:
+        scenario: what takes part.
+        seed: of all random streams.
+        warm_up: what happens before is left out of means and quantiles [s]; None for the scenario's own.
+        probe: time between readings [s]; None for 1 % of the horizon, at most 60 s.
+        horizon: for the default of `probe` [s]; None for the scenario's own.
+        replication: another run of the same seed, with random streams of its own.
+
+    Attributes:
+        scenario: as given.
+        env: the SimPy environment, for processes of a user's own.
+
+    Raises:
+        DeclarationError: an argument is not allowed.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        seed: int = 0,
+        warm_up: float | None = None,
+        probe: float | None = None,
+        horizon: float | None = None,
+        replication: int = 0,
+    ) -> None:
+        if not isinstance(scenario, Scenario):
+            raise DeclarationError("scenario", f"{scenario!r} is not a Scenario")
+        for name, value in (("seed", seed), ("replication", replication)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise DeclarationError(name, f"{value!r} is not a whole number")
+        length = scenario.horizon if horizon is None else horizon
+        check_number("until", length, above=True, unit="s")
+        self.scenario = scenario
+        self.seed = seed
+        self.replication = replication
+        self.warm_up = scenario.warm_up if warm_up is None else warm_up
+        check_number("warm_up", self.warm_up, unit="s")
+        self.probe_interval = min(MINUTE, length / PROBES) if probe is None else probe
+        check_number("probe", self.probe_interval, above=True, unit="s")
+
+        self.env = Environment()
+        self._board = Board(self.env)
+        self._queues: dict[str, StandardQueue] = {}
+        self._drivers: list[Driver] = []
+        self._joins: dict[str, JoinState] = {}
+        self._steps: dict[str, list[Step]] = {}
+        for name in scenario.queues:
+            self._add_queue(name)
+        self._outboxes = {
+            name: SendingAccount(outbox, name, rng=self._stream(name, "outcomes"), epoch=scenario.epoch)
+            for name, outbox in scenario.outboxes.items()
+        }
+        self._topics = {
+            name: TopicFanout(
+                topic, name, endpoints=self._queues, rng=self._stream(name, "deliveries"), epoch=scenario.epoch
+            )
+            for name, topic in scenario.topics.items()
+        }
+        for live in (*self._topics.values(), *self._outboxes.values()):
+            self._drivers.append(Driver(self.env, self._board, live))
+        self._declared_joins = scenario.joins()
+        self._joins = {name: JoinState(name, len(join.parts)) for name, join in self._declared_joins.items()}
+        for name, join in self._declared_joins.items():
+            self._joins[name].then([self._wire(action, "") for action in join.then])
+        self._stations: dict[str, Station] = {}
+        self._workers = {name: self._add_pool(name) for name in scenario.workers}
+        self._traffic = {name: self._add_traffic(name) for name in scenario.traffic}
+
+        self._probe = Probe(Meter(name, kind, self._find(name, kind)) for name, kind in scenario.entities().items())
+        self._readings = 0
+        self._timers = [Timer(self.env, self._look, Turn.PROBE)]
+        self._timers[0].arm(0.0)
+        if self.warm_up:
+            self._timers.append(Timer(self.env, self._probe.begin, Turn.FIRST))
+            self._timers[1].arm(self.warm_up)
+
+    def __repr__(self) -> str:
+        return f"<Simulation {self.scenario.title or 'untitled'!r} now={self.now:g} seed={self.seed}>"
+
+    @property
+    def now(self) -> float:
+        """Simulated time [s]."""
+        return float(self.env.now)
+
+    @property
+    def queues(self) -> Mapping[str, StandardQueue]:
+        """The live queues by name, with everything done that is due by now."""
+        return self._settled(self._queues)
+
+    @property
+    def topics(self) -> Mapping[str, TopicFanout]:
+        """The live topics by name."""
+        return self._settled(self._topics)
+
+    @property
+    def outboxes(self) -> Mapping[str, SendingAccount]:
+        """The live outboxes by name."""
+        return self._settled(self._outboxes)
+
+    @property
+    def workers(self) -> Mapping[str, WorkerPool]:
+        """The live worker pools by name."""
+        return self._settled(self._workers)
+
+    @property
+    def traffic(self) -> Mapping[str, TrafficSource]:
+        """The live traffic sources by name."""
+        return self._traffic
+
+    @property
+    def messages(self) -> int:
+        """Messages that queues have taken in so far."""
+        return sum(queue.sent for queue in self._queues.values())
+
+    def run(self, until: float, progress: Progress | None = None) -> None:
+        """Go on up to and including an instant.
+
+        Args:
+            until: [s]; not before now. `run(a)` and then `run(b)` is the same as `run(b)`.
+            progress: called at each probe; returning False ends the run there.
+
+        Raises:
+            DeclarationError: `until` is in the past or not a number.
+        """
+        check_number("until", until, unit="s")
+        if until < self.now:
+            raise DeclarationError("until", f"{until!r} is in the past; the simulation is at {self.now!r} s")
+        if progress is not None:
+            while self._readings * self.probe_interval < until:
+                run_through(self.env, max(self.now, self._readings * self.probe_interval))
+                if progress(self) is False:
+                    return
+        run_through(self.env, until)
+
+    def result(self, *, interrupted: bool = False) -> Run:
+        """What has happened so far, as plain data. Can be asked for at any time; it changes nothing."""
+        now = self.now
+        probe = self._probe
+        extra = not probe.times or probe.times[-1] < now
+        if extra:
+            probe.look(now, deep=True)
+        else:
+            probe.settle(now)
+        records = probe.records(now)
+        run = Run(
+            scenario=self.scenario,
+            seed=self.seed,
+            replication=self.replication,
+            until=now,
+            warm_up=self.warm_up,
+            probe=self.probe_interval,
+            times=probe.times[:],
+            records=records,
+            violations=(*probe.violations, *probe.compare(now)),
+            raised={name: dict(pool.desk.raised) for name, pool in self._workers.items() if pool.desk is not None},
+            interrupted=interrupted,
+        )
+        if extra:
+            probe.drop_last()
+        return run
+
+    def _stream(self, component: str, purpose: str) -> Any:
+        return stream(self.seed, component, purpose, self.replication)
+
+    def _settled(self, live: dict[str, Any]) -> Mapping[str, Any]:
+        if not self._board.inside:
+            self._probe.settle(self.now)
+        return live
+
+    def _find(self, name: str, kind: str) -> Any:
+        if kind == "subscription":
+            topic, _, key = name.partition("/")
+            return self._topics[topic].subscriptions[key]
+        kinds: dict[str, Mapping[str, Any]] = {
+            "traffic": self._traffic,
+            "topic": self._topics,
+            "queue": self._queues,
+            "pool": self._workers,
+            "join": self._joins,
+            "outbox": self._outboxes,
+        }
+        return kinds[kind][name]
+
+    def _add_queue(self, name: str) -> StandardQueue:
+        if name not in self._queues:
+            queue = self.scenario.queues[name]
+            target = self._add_queue(queue.redrive.to) if queue.redrive else None
+            self._queues[name] = StandardQueue(queue, name, dead_letter_queue=target)
+        return self._queues[name]
+
+    def _add_pool(self, name: str) -> WorkerPool:
+        declared = self.scenario.workers[name]
+        queue = self._queues[declared.queue]
+        station = self._stations.get(declared.queue)
+        if station is None:
+            rng = self._stream(declared.queue, "polls") if queue.declaration.poll_winner == "random" else None
+            station = self._stations[declared.queue] = Station(self.env, queue, self._board, rng)
+        desk = None
+        if declared.handler is not None:
+            rng = self._stream(name, "handler")
+            desk = Desk(declared.handler, name, queue, rng, lambda action: self._wire(action, name))
+        pool = WorkerPool(
+            declared,
+            name,
+            env=self.env,
+            board=self._board,
+            station=station,
+            service_rng=self._stream(name, "service"),
+            failure_rng=self._stream(name, "failure"),
+            desk=desk,
+        )
+        pool.steps = [self._wire(action, name) for action in declared.on_success]
+        if isinstance(declared.count, RateCurve):
+            Shifts(self.env, pool, declared.count)
+        else:
+            pool.resize(declared.count, 0.0)
+        return pool
+
+    def _add_traffic(self, name: str) -> TrafficSource:
+        declared = self.scenario.traffic[name]
+        return TrafficSource(
+            declared,
+            name,
+            env=self.env,
+            board=self._board,
+            target=self._topics[declared.to] if declared.to in self._topics else self._queues[declared.to],
+            times=arrival_times(declared.rate, declared.process, self._stream(name, "arrivals")),
+            epoch=self.scenario.epoch,
+        )
+
+    def _wire(self, action: Action, pool: str) -> Step:
+        epoch = self.scenario.epoch
+        if isinstance(action, SendEmail):
+            return SendEmailStep(action, self._outboxes[action.outbox], epoch)
+        if isinstance(action, Publish):
+            return PublishStep(action, self._topics[action.topic], epoch)
+        if isinstance(action, SendMessage):
+            return SendMessageStep(action, self._queues[action.queue], epoch)
+        if isinstance(action, Join):
+            return JoinStep(self._joins[action.name], self._declared_joins[action.name].parts.index(pool))
+        raise DeclarationError(f"workers.{pool}", f"{action!r} is not an action")
+
+    def _look(self, now: float) -> None:
+        self._probe.look(now)
+        self._readings += 1
+        self._timers[0].arm(self._readings * self.probe_interval)
+
+
+class Driver:
+    """Gives a topic or an outbox its deadlines."""
+
+    __slots__ = ("_board", "_env", "_live", "_timer")
+
+    def __init__(self, env: Environment, board: Board, live: TopicFanout | SendingAccount) -> None:
+        self._env = env
+        self._board = board
+        self._live = live
+        self._timer = Timer(env, self._due, Turn.DEADLINE)
+        live.on_change = self._changed
+
+    def _changed(self) -> None:
+        due = self._live.next_deadline()
+        if due is not None and due < self._timer.time:
+            self._timer.arm(max(due, self._env.now))
+
+    def _due(self, now: float) -> None:
+        board = self._board
+        board.inside = True
+        self._live.advance(now)
+        self._changed()
+        board.inside = False
+        board.flush(now)
+
+
+class Shifts:
+    """Resizes a pool along a curve: at its breakpoints, and every minute where it slopes."""
+
+    __slots__ = ("_curve", "_pool", "_timer")
+
+    def __init__(self, env: Environment, pool: WorkerPool, curve: RateCurve) -> None:
+        self._pool = pool
+        self._curve = curve
+        self._timer = Timer(env, self._change, Turn.FIRST)
+        self._timer.arm(0.0)
+
+    def _change(self, now: float) -> None:
+        self._pool.resize(round(self._curve.rate(now)), now)
+        end, form = self._curve.stretch(now)
+        level_only = not (form.slope or form.tails or form.waves)
+        following = end if level_only else min(end, now + SHIFT_STEP)
+        if following < inf:
+            self._timer.arm(following)
+
+
+def simulate(
+    scenario: Scenario,
+    until: float | None = None,
+    seed: int = 0,
+    *,
+    warm_up: float | None = None,
+    probe: float | None = None,
+    progress: Progress | None = None,
+    audit: bool = True,
+    replication: int = 0,
+) -> Run:
+    """Run a scenario once.
+
+    Args:
+        scenario: what takes part.
+        until: the horizon [s]; None for the scenario's own.
+        seed: same scenario and seed, same run.
+        warm_up: what happens before is left out of means and quantiles [s]; None for the scenario's own.
+        probe: time between readings [s]; None for 1 % of the horizon, at most 60 s.
+        progress: called with the simulation at each probe; returning False ends the run there.
+        audit: raise if the run's books do not balance.
+        replication: another run of the same seed, with random streams of its own.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DeclarationError: an argument is not allowed.
+        AuditError: a message is unaccounted for; a bug in msgsim.
+    """
+    simulation = Simulation(scenario, seed=seed, warm_up=warm_up, probe=probe, horizon=until, replication=replication)
+    end = scenario.horizon if until is None else float(until)
+    if simulation.warm_up >= end:
+        raise DeclarationError("warm_up", f"{simulation.warm_up!r} leaves nothing of a run of {end!r} s")
+    simulation.run(end, progress)
+    run = simulation.result(interrupted=simulation.now < end)
+    if audit:
+        run.audit()
+    return run
+
