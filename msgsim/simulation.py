@@ -24,10 +24,12 @@ from msgsim.engine.actions import (
     Step,
 )
 from msgsim.engine.arrivals import arrival_times
+from msgsim.engine.board import Board
 from msgsim.engine.clock import Timer, Turn, run_through
 from msgsim.engine.curves import RateCurve
 from msgsim.engine.handlers import Desk
-from msgsim.engine.stations import Board, Station
+from msgsim.engine.lazy import LazyStation
+from msgsim.engine.stations import Station
 from msgsim.engine.streams import stream
 from msgsim.engine.traffic import TrafficSource
 from msgsim.engine.workers import WorkerPool
@@ -53,6 +55,7 @@ class Simulation:
         probe: time between readings [s]; None for 1 % of the horizon, at most 60 s.
         horizon: for the default of `probe` [s]; None for the scenario's own.
         replication: another run of the same seed, with random streams of its own.
+        lazy: simulate what nobody can notice in one go (see `engine/lazy.py`); it makes no difference but in speed.
 
     Attributes:
         scenario: as given.
@@ -71,6 +74,7 @@ class Simulation:
         probe: float | None = None,
         horizon: float | None = None,
         replication: int = 0,
+        lazy: bool = True,
     ) -> None:
         if not isinstance(scenario, Scenario):
             raise DeclarationError("scenario", f"{scenario!r} is not a Scenario")
@@ -82,6 +86,7 @@ class Simulation:
         self.scenario = scenario
         self.seed = seed
         self.replication = replication
+        self.lazy = lazy
         self.warm_up = scenario.warm_up if warm_up is None else warm_up
         check_number("warm_up", self.warm_up, unit="s")
         self.probe_interval = min(MINUTE, length / PROBES) if probe is None else probe
@@ -95,13 +100,20 @@ class Simulation:
         self._steps: dict[str, list[Step]] = {}
         for name in scenario.queues:
             self._add_queue(name)
+        self._stations = {name: self._add_station(name) for name in scenario.queues}
+        for name, queue in scenario.queues.items():
+            station = self._stations[name]
+            target = self._stations[queue.redrive.to] if queue.redrive else None
+            if isinstance(station, LazyStation) and isinstance(target, LazyStation):
+                target.upstream.append(station)
+        ports = {name: station if station.lazy else station.queue for name, station in self._stations.items()}
         self._outboxes = {
             name: SendingAccount(outbox, name, rng=self._stream(name, "outcomes"), epoch=scenario.epoch)
             for name, outbox in scenario.outboxes.items()
         }
         self._topics = {
             name: TopicFanout(
-                topic, name, endpoints=self._queues, rng=self._stream(name, "deliveries"), epoch=scenario.epoch
+                topic, name, endpoints=ports, rng=self._stream(name, "deliveries"), epoch=scenario.epoch
             )
             for name, topic in scenario.topics.items()
         }
@@ -111,7 +123,6 @@ class Simulation:
         self._joins = {name: JoinState(name, len(join.parts)) for name, join in self._declared_joins.items()}
         for name, join in self._declared_joins.items():
             self._joins[name].then([self._wire(action, "") for action in join.then])
-        self._stations: dict[str, Station] = {}
         self._workers = {name: self._add_pool(name) for name in scenario.workers}
         self._traffic = {name: self._add_traffic(name) for name in scenario.traffic}
 
@@ -120,7 +131,7 @@ class Simulation:
         self._timers = [Timer(self.env, self._look, Turn.PROBE)]
         self._timers[0].arm(0.0)
         if self.warm_up:
-            self._timers.append(Timer(self.env, self._probe.begin, Turn.FIRST))
+            self._timers.append(Timer(self.env, self._begin, Turn.FIRST))
             self._timers[1].arm(self.warm_up)
 
     def __repr__(self) -> str:
@@ -154,12 +165,12 @@ class Simulation:
     @property
     def traffic(self) -> Mapping[str, TrafficSource]:
         """The live traffic sources by name."""
-        return self._traffic
+        return self._settled(self._traffic)
 
     @property
     def messages(self) -> int:
         """Messages that queues have taken in so far."""
-        return sum(queue.sent for queue in self._queues.values())
+        return sum(queue.sent for queue in self.queues.values())
 
     def run(self, until: float, progress: Progress | None = None) -> None:
         """Go on up to and including an instant.
@@ -174,17 +185,27 @@ class Simulation:
         check_number("until", until, unit="s")
         if until < self.now:
             raise DeclarationError("until", f"{until!r} is in the past; the simulation is at {self.now!r} s")
+        self._board.quiet = False
+        try:
+            self._run(until, progress)
+        finally:
+            self._board.quiet = True
+
+    def _run(self, until: float, progress: Progress | None) -> None:
         if progress is not None:
             while self._readings * self.probe_interval < until:
                 run_through(self.env, max(self.now, self._readings * self.probe_interval))
+                self._board.quiet = True
                 if progress(self) is False:
                     return
+                self._board.quiet = False
         run_through(self.env, until)
 
     def result(self, *, interrupted: bool = False) -> Run:
         """What has happened so far, as plain data. Can be asked for at any time; it changes nothing."""
         now = self.now
         probe = self._probe
+        self._board.probing = True
         extra = not probe.times or probe.times[-1] < now
         if extra:
             probe.look(now, deep=True)
@@ -206,6 +227,7 @@ class Simulation:
         )
         if extra:
             probe.drop_last()
+        self._board.probing = False
         return run
 
     def _stream(self, component: str, purpose: str) -> Any:
@@ -213,7 +235,9 @@ class Simulation:
 
     def _settled(self, live: dict[str, Any]) -> Mapping[str, Any]:
         if not self._board.inside:
+            self._board.probing = True
             self._probe.settle(self.now)
+            self._board.probing = False
         return live
 
     def _find(self, name: str, kind: str) -> Any:
@@ -237,13 +261,26 @@ class Simulation:
             self._queues[name] = StandardQueue(queue, name, dead_letter_queue=target)
         return self._queues[name]
 
+    def _add_station(self, name: str) -> Station | LazyStation:
+        queue = self._queues[name]
+        rng = self._stream(name, "polls") if queue.declaration.poll_winner == "random" else None
+        kind = LazyStation if self._is_lazy(name) else Station
+        return kind(self.env, queue, self._board, rng)
+
+    def _is_lazy(self, name: str) -> bool:
+        """Whether nobody can notice a queue's work while it happens: its workers only work, and so on behind it."""
+        pools = [pool for pool in self.scenario.workers.values() if pool.queue == name]
+        alone = all(
+            not pool.on_success and pool.handler is None and pool.heartbeat is None and pool.delete == "each"
+            for pool in pools
+        )
+        alike = len({pool.wait_time for pool in pools}) <= 1 and all(pool.wait_time for pool in pools)
+        redrive = self.scenario.queues[name].redrive
+        return self.lazy and alone and alike and (redrive is None or self._is_lazy(redrive.to))
+
     def _add_pool(self, name: str) -> WorkerPool:
         declared = self.scenario.workers[name]
         queue = self._queues[declared.queue]
-        station = self._stations.get(declared.queue)
-        if station is None:
-            rng = self._stream(declared.queue, "polls") if queue.declaration.poll_winner == "random" else None
-            station = self._stations[declared.queue] = Station(self.env, queue, self._board, rng)
         desk = None
         if declared.handler is not None:
             rng = self._stream(name, "handler")
@@ -252,8 +289,7 @@ class Simulation:
             declared,
             name,
             env=self.env,
-            board=self._board,
-            station=station,
+            station=self._stations[declared.queue],
             service_rng=self._stream(name, "service"),
             failure_rng=self._stream(name, "failure"),
             desk=desk,
@@ -267,15 +303,20 @@ class Simulation:
 
     def _add_traffic(self, name: str) -> TrafficSource:
         declared = self.scenario.traffic[name]
-        return TrafficSource(
+        topic = self._topics.get(declared.to)
+        source = TrafficSource(
             declared,
             name,
-            env=self.env,
-            board=self._board,
-            target=self._topics[declared.to] if declared.to in self._topics else self._queues[declared.to],
+            target=self._queues[declared.to] if topic is None else topic,
             times=arrival_times(declared.rate, declared.process, self._stream(name, "arrivals")),
             epoch=self.scenario.epoch,
         )
+        station = None if topic is not None else self._stations[declared.to]
+        if isinstance(station, LazyStation):
+            station.feed(source)
+        else:
+            source.drive(self.env, self._board, publishes=topic is not None)
+        return source
 
     def _wire(self, action: Action, pool: str) -> Step:
         epoch = self.scenario.epoch
@@ -284,13 +325,22 @@ class Simulation:
         if isinstance(action, Publish):
             return PublishStep(action, self._topics[action.topic], epoch)
         if isinstance(action, SendMessage):
-            return SendMessageStep(action, self._queues[action.queue], epoch)
+            station = self._stations[action.queue]
+            return SendMessageStep(action, station if isinstance(station, LazyStation) else station.queue, epoch)
         if isinstance(action, Join):
             return JoinStep(self._joins[action.name], self._declared_joins[action.name].parts.index(pool))
         raise DeclarationError(f"workers.{pool}", f"{action!r} is not an action")
 
+    def _begin(self, now: float) -> None:
+        self._board.probing = True
+        self._probe.begin(now)
+        self._board.probing = False
+
     def _look(self, now: float) -> None:
+        board = self._board
+        board.quiet = board.probing = True
         self._probe.look(now)
+        board.quiet = board.probing = False
         self._readings += 1
         self._timers[0].arm(self._readings * self.probe_interval)
 

@@ -24,21 +24,23 @@ class Deadlines:
     Attributes:
         line: (deadline, messages) with ascending deadlines.
         limit: length of `line` at which it wants `compact()`.
-        index: (deadline, number, message) of all others.
+        index: (deadline, number, message) of all others; None if there are none, which is cheaper to ask.
     """
 
     __slots__ = ("index", "limit", "line")
 
     def __init__(self) -> None:
         self.line: deque[tuple[float, list[Message]]] = deque()
-        self.index: SortedList[tuple[float, int, Message]] = SortedList()
+        self.index: SortedList[tuple[float, int, Message]] | None = None
         self.limit = SLACK
 
     def add(self, deadline: float, messages: list[Message]) -> None:
         """Enter messages that have this deadline. Cost: O(1) in order, O(log n) each out of order."""
         line = self.line
         if line and deadline < line[-1][0]:
-            self.index.update((deadline, message.number, message) for message in messages)
+            if self.index is None:
+                self.index = SortedList()
+            self.index.update([(deadline, message.number, message) for message in messages])
             return
         line.append((deadline, messages))
         if len(line) > self.limit:
@@ -46,13 +48,15 @@ class Deadlines:
 
     def discard(self, message: Message) -> None:
         """Forget a message before its deadline changes. Cost: O(log n) if it is in the index, else nothing to do."""
-        if self.index:
+        if self.index is not None:
             self.index.discard((message.deadline, message.number, message))
+            if not self.index:
+                self.index = None
 
     def head(self) -> float:
         """A time before which nothing comes due [s]; inf if nothing ever does. Cost: O(1)."""
         first = self.line[0][0] if self.line else inf
-        return min(first, self.index[0][0]) if self.index else first
+        return first if self.index is None else min(first, self.index[0][0])
 
     def next_valid(self) -> float:
         """The earliest valid deadline [s]; inf if none. Cost: amortised O(1): entries passed over are dropped."""
@@ -65,8 +69,11 @@ class Deadlines:
         """Take out the messages of the earliest entry, which is due by `now`; [] if it was stale."""
         line = self.line
         index = self.index
-        if index and (not line or index[0][0] < line[0][0]):
-            return [index.pop(0)[2]]
+        if index is not None and (not line or index[0][0] < line[0][0]):
+            deadline, _, message = index.pop(0)
+            if not index:
+                self.index = None
+            return [message] if message.deadline == deadline else []
         deadline, messages = line[0]
         if deadline > now:
             return []
@@ -81,13 +88,13 @@ class Deadlines:
                 if message.deadline == deadline and message.number not in seen:
                     seen.add(message.number)
                     yield message
-        for _, _, message in self.index:
+        for _, _, message in self.index or ():
             yield message
 
     def clear(self) -> None:
         """Forget everything."""
         self.line.clear()
-        self.index.clear()
+        self.index = None
         self.limit = SLACK
 
     def compact(self) -> None:

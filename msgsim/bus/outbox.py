@@ -148,16 +148,22 @@ class Outbox:
             return self.max_24_hour_send
         return SANDBOX_24_HOUR_SEND.high if self.sandbox else inf
 
-    def unverified(self, email: Email) -> list[str]:
-        """The recipients that the sandbox would refuse, as written.
+    def check_sandbox(self, email: Email) -> None:
+        """Refuse what the sandbox does not send.
 
         Raises:
-            MessageRejected: one is not an address.
+            MessageRejected: the email cannot be sent at all (SES-SND-3), or not to these recipients (SES-SND-2).
 
         Source: SES-QUO-1, SES-IDN-1.
         """
+        check_email(email)
         known = {_canonical(identity) for identity in self.verified}
-        return [address for address in email.recipients if not _covers(known, address)]
+        unverified = [address for address in email.recipients if not _covers(known, address)]
+        if unverified:
+            raise MessageRejected(
+                "Email address is not verified. The following identities failed the check in region US-EAST-1: "
+                + ", ".join(unverified)
+            )
 
 
 def _check_identity(path: str, written: str) -> None:
@@ -479,14 +485,12 @@ class SendingAccount:
             self.refusal = PAUSED
         else:
             email = content if isinstance(content, Email) else content.render(cause, now)
-            unverified = self.outbox.unverified(email)
-            if not unverified:
+            try:
+                self.outbox.check_sandbox(email)
+            except MessageRejected as error:
+                self.refusal = MessageRejected, str(error)
+            else:
                 return True
-            self.refusal = (
-                MessageRejected,
-                "Email address is not verified. The following identities failed the check in region US-EAST-1: "
-                + ", ".join(unverified),
-            )
         self.rejected += recipients
         return False
 

@@ -111,9 +111,12 @@ class StandardQueue:
             settings, reachable as the attribute of that name.
 
     Attributes:
+        looked_at: the latest `now` of a checked call [s].
         on_change: called when something becomes receivable or the next deadline gets earlier.
         catch_up: called with `now` before anything but the hot path looks at the queue: the engine settles there what
             it knows but has not done yet.
+        on_arrival: called with `now` before a dead letter comes in from another queue.
+        held: the messages in flight that are not in `flights`, because whoever holds them will be done in time.
     """
 
     __slots__ = (
@@ -128,7 +131,6 @@ class StandardQueue:
         "_last_purge",
         "_left_time",
         "_line",
-        "_now",
         "_number",
         "_place",
         "_places",
@@ -150,13 +152,16 @@ class StandardQueue:
         "empty_receives",
         "expired",
         "flights",
+        "held",
         "in_flight",
         "limited",
+        "looked_at",
         "max_in_flight",
         "max_receive_count",
         "moved_in",
         "moved_out",
         "name",
+        "on_arrival",
         "on_change",
         "purged",
         "received",
@@ -183,6 +188,8 @@ class StandardQueue:
 
         self.on_change: Callable[[], None] | None = None
         self.catch_up: Callable[[float], None] | None = None
+        self.on_arrival: Callable[[float], None] | None = None
+        self.held: Callable[[], Iterator[Message]] | None = None
 
         self.sent = self.received = self.deleted = self.dead_lettered = self.expired = self.purged = 0
         self.moved_in = self.moved_out = self.deduplicated = 0
@@ -190,7 +197,7 @@ class StandardQueue:
         self.in_flight = self.delayed = 0
 
         self._number = self.base
-        self._now = -inf
+        self.looked_at = -inf
         self._last_purge = -inf
         self._fresh: deque[Message] = deque()
         self._returned: SortedList[tuple[float, int, Message]] = SortedList()
@@ -279,15 +286,14 @@ class StandardQueue:
             count = len(fresh)
             if count > limit:  # noqa: PLR1730 - the call costs more than the branch
                 count = limit
-            pop = fresh.popleft
-            batch = [pop() for _ in range(count)]
+            batch = [fresh.popleft()] if count == 1 else [fresh.popleft() for _ in range(count)]
         if not count:
             return batch
         deadline = now + timeout
         for message in batch:
             message.deadline = deadline
             if message.receive_count:
-                self._count_again(message, now)
+                self.count_again(message, now)
             else:
                 message.first_received_at = now
             message.receive_count += 1
@@ -311,7 +317,7 @@ class StandardQueue:
         self,
         batch: Sequence[Message],
         durations: Sequence[float],
-        failures: Sequence[bool] | None,
+        failures: Sequence[int] | None,
         deadline: float,
         first: int,
         clock: float,
@@ -322,7 +328,7 @@ class StandardQueue:
         Args:
             batch: as returned by `take`.
             durations: service time of each message [s].
-            failures: which of them are left to their visibility timeout; None if none is.
+            failures: positions of those that are left to their visibility timeout; None if none is.
             deadline: end of the batch's visibility timeout [s], later than its last completion.
             first: position of the first message not done yet.
             clock: when the one before it was completed, or the batch was received [s].
@@ -345,7 +351,7 @@ class StandardQueue:
             if at > until:
                 break
             clock = at
-            if failures is None or not failures[position]:
+            if failures is None or position not in failures:
                 message = batch[position]
                 if message.deadline == deadline:
                     message.deadline = GONE
@@ -362,7 +368,7 @@ class StandardQueue:
         self.deleted += done
         self.in_flight -= done
         self._flight_time += moment
-        if self.flights.index:
+        if self.flights.index is not None:
             self._drop_gone(batch[first:position], deadline)
         if self.limited:
             self._release()
@@ -372,7 +378,7 @@ class StandardQueue:
 
     def finish_one(self, message: Message, at: float) -> None:
         """Delete a message that is in flight and whose timeout has not passed. Cost: O(1)."""
-        if self.flights.index:
+        if self.flights.index is not None:
             self.flights.discard(message)
         message.deadline = GONE
         self.in_flight -= 1
@@ -478,6 +484,8 @@ class StandardQueue:
 
     def accept(self, message: Message, now: float, source: str) -> None:
         """Take in a message that another queue's redrive policy gave up (SQS-DLQ-4, SQS-RET-2)."""
+        if self.on_arrival is not None:
+            self.on_arrival(now)
         moved = RedrivenMessage()
         moved.content = message.content
         moved.attributes = message.attributes
@@ -491,7 +499,7 @@ class StandardQueue:
         moved.first_received_at = -inf
         moved.deadline = VISIBLE
         self._visible_time -= now
-        self._fresh.append(moved)
+        self._line_up(moved)
         self.moved_in += 1
         self.retention.add(moved)
         self.due = min(self.due, self.retention.due)
@@ -594,6 +602,8 @@ class StandardQueue:
         batch = self.take(now, max_messages, timeout)
         if not batch and not wait:
             self.empty_receives += 1
+        if batch and self.on_change is not None:
+            self.on_change()
         return [self.deliver(message, now) for message in batch]
 
     def deliver(self, message: Message, now: float) -> Delivery:
@@ -642,7 +652,7 @@ class StandardQueue:
         VISIBILITY_TIMEOUT.demand(timeout)
         self.advance(now)
         message = self._handles.get(receipt.number)
-        if message is None:
+        if message is None or message.deadline == GONE:
             raise InvalidParameterValue(
                 f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is "
                 "not available for visibility timeout change."
@@ -698,23 +708,28 @@ class StandardQueue:
         Raises:
             TimeRanBackwards: `now` is earlier than at the last call.
         """
-        if not now >= self._now:
-            raise TimeRanBackwards.at(self.name, now, self._now)
-        self._now = now
+        if not now >= self.looked_at:
+            raise TimeRanBackwards.at(self.name, now, self.looked_at)
+        self.looked_at = now
         if self.catch_up is not None:
             self.catch_up(now)
         self.settle(now)
 
     def next_deadline(self) -> float | None:
-        """When the queue changes next by itself [s]; None if it will not. Cost: amortised O(1)."""
-        if self.retention.due == -inf:
-            if not self.sent + self.moved_in:
-                return None
-            self.retention.look(self._live(), self._now)
-        counts = self.visible + self.in_flight + self.delayed
-        retention = self.retention.due if counts else inf
-        due = min(self.flights.next_valid(), self._delayed.next_valid(), retention)
-        return None if due == inf else due
+        """When the queue changes next by itself [s]; None if it will not.
+
+        Cost: amortised O(1); O(n) where retention comes first and no heap of it is kept.
+        """
+        if not self.visible + self.in_flight + self.delayed:
+            return None
+        due = min(self.flights.next_valid(), self._delayed.next_valid())
+        if self.retention.due <= due:
+            self.retention.renew(self._live(), self.looked_at)
+        return min(due, self.retention.due)
+
+    def renew_due(self) -> None:
+        """Forget deadlines that nothing has any more, so that `due` is not earlier than need be. Cost: amortised O(1)."""
+        self.due = min(self.flights.next_valid(), self._delayed.next_valid(), self.retention.due)
 
     # ---------------------------------------------------------------- for probes and audits
 
@@ -769,7 +784,8 @@ class StandardQueue:
         if not deep:
             return
         seen = sum(1 for message in self._live() if message.deadline == VISIBLE)
-        found = Counts(seen, sum(1 for _ in self.flights), sum(1 for _ in self._delayed))
+        held = 0 if self.held is None else sum(1 for _ in self.held())
+        found = Counts(seen, sum(1 for _ in self.flights) + held, sum(1 for _ in self._delayed))
         if found != self.counts(now):
             raise AuditError(
                 f"queue {self.name!r} at {now:g} s: its containers hold {found}; its counters say {self.counts(now)}"
@@ -794,6 +810,8 @@ class StandardQueue:
             yield message
         yield from self.flights
         yield from self._delayed
+        if self.held is not None:
+            yield from self.held()
 
     def _store(
         self,
@@ -839,8 +857,12 @@ class StandardQueue:
         self.delayed -= 1
         self._delayed_time += at
         self._visible_time -= at
+        self._line_up(message)
+
+    def _line_up(self, message: Message) -> None:
+        """Place a message by its arrival, and by number among those of one instant, though it may not be the last."""
         fresh = self._fresh
-        if fresh and fresh[-1].arrived_at > message.arrived_at:
+        if fresh and (fresh[-1].arrived_at, fresh[-1].number) > (message.arrived_at, message.number):
             self._put_back(message, message.arrived_at)
         else:
             fresh.append(message)
@@ -907,7 +929,7 @@ class StandardQueue:
         assert target is not None  # noqa: S101 - narrows the type; a finite max_receive_count comes with a target
         target.accept(message, now, self.name)
 
-    def _count_again(self, message: Message, now: float) -> None:
+    def count_again(self, message: Message, now: float) -> None:
         """Count the receive of a message that was received before, here or in the queue it came from."""
         if isinstance(message, RedrivenMessage) and message.first_received_at == -inf:
             message.first_received_at = now
@@ -915,16 +937,18 @@ class StandardQueue:
             self.redelivered += 1
 
     def _expire(self, message: Message, at: float) -> None:
-        """Remove a message that outlived its retention, whatever its state (SQS-RET-1)."""
+        """Remove a message that outlived its retention, whatever its state (SQS-RET-1).
+
+        A dead letter that was too old for this queue when it was moved goes the moment it comes (SQS-RET-2).
+        """
+        at = max(at, message.arrived_at)
         if message.deadline == VISIBLE:
             self._visible_time += at
             if (self._places.get(message.number, message.arrived_at), message.number, message) in self._returned:
                 self._take_back(message)
-            elif self._fresh[0] is message:
-                self._fresh.popleft()
             else:
-                self._stale += 1
-                self._set_place()
+                message.deadline = GONE
+                self._drop_stale()
         elif message.receive_count:
             self.flights.discard(message)
             self.in_flight -= 1
@@ -937,17 +961,31 @@ class StandardQueue:
         self.expired += 1
         self._left_time += at - message.arrived_at
 
+    def _drop_stale(self) -> None:
+        """One more of the fresh messages is gone; drop those that nobody has to step over any more."""
+        fresh = self._fresh
+        self._stale += 1
+        while fresh and fresh[0].deadline == GONE:
+            fresh.popleft()
+            self._stale -= 1
+        self._set_place()
+
     def _count_deleted(self, message: Message, at: float) -> None:
         self.deleted += 1
         arrived = message.arrived_at
         self.sojourns.append(at - arrived)
         self.waits.append(message.first_received_at - arrived)
-        if self._end_to_end is not None:
-            self._end_to_end.append(at - message.origin_at)
-        elif message.origin_at != arrived:
-            self._begin_end_to_end(at - message.origin_at)
+        if self._end_to_end is not None or message.origin_at != arrived:
+            self.end_to_end_of(message, at)
         if self.limited:
             self._release()
+
+    def end_to_end_of(self, message: Message, at: float) -> None:
+        """Note the end-to-end time of the message whose sojourn was noted last."""
+        if self._end_to_end is None:
+            self._begin_end_to_end(at - message.origin_at)
+        else:
+            self._end_to_end.append(at - message.origin_at)
 
     def _room(self, now: float, limit: int) -> int:
         """How many messages may still be received before the in-flight limit (SQS-INF-1)."""
@@ -973,9 +1011,11 @@ class StandardQueue:
         return self._end_to_end
 
     def _drop_gone(self, batch: Sequence[Message], deadline: float) -> None:
+        index = self.flights.index
         for message in batch:
-            if message.deadline == GONE:
-                self.flights.index.discard((deadline, message.number, message))
+            if index and message.deadline == GONE:
+                index.discard((deadline, message.number, message))
+        self.flights.index = index or None
 
 
 _GROUP_ID_LENGTH = 128

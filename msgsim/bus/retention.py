@@ -40,6 +40,13 @@ class Retention:
         if len(heap) > self._limit:
             self._compact(heap)
 
+    def renew(self, live: Iterable[Message], now: float) -> None:
+        """Make `due` exact. Cost: O(n) while the bound is enough, else O(log n) per stale entry met."""
+        if self.heap is None:
+            self.look(live, now)
+        else:
+            self.head(now)
+
     def look(self, live: Iterable[Message], now: float) -> None:
         """Renew the bound from the live messages, or begin the heap if one of them is half its period old.
 

@@ -2,14 +2,13 @@
 """What workers do when they have handled a message: declared actions, and the steps they are wired into."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
 from msgsim.bus.message import COUNTER_BITS, Content, Message
 from msgsim.bus.outbox import Email, SendingAccount
-from msgsim.bus.queue import StandardQueue
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
 from msgsim.declare import copied, listed, number, text
@@ -160,6 +159,22 @@ class Retry:
         return min(self.cap, self.base * 2.0 ** min(attempt, 1_000))
 
 
+class Port(Protocol):
+    """Where messages go in: a queue, or the station that is in charge of it."""
+
+    @property
+    def enqueue(self) -> Callable[[str | Content, Mapping[str, Any] | None, float, int | None, float], object]:
+        """As `StandardQueue.enqueue`."""
+        ...
+
+    @property
+    def enqueue_later(
+        self,
+    ) -> Callable[[str | Content, Mapping[str, Any] | None, float, int | None, float, float], object]:
+        """As `StandardQueue.enqueue_later`."""
+        ...
+
+
 class Step(Protocol):
     """A wired action. Returns False if it was refused and changed nothing."""
 
@@ -227,7 +242,7 @@ class SendMessageStep:
 
     __slots__ = ("_attributes", "_content", "_delay", "_queue")
 
-    def __init__(self, action: SendMessage, queue: StandardQueue, epoch: float) -> None:
+    def __init__(self, action: SendMessage, queue: "Port", epoch: float) -> None:
         self._queue = queue
         self._content = None if action.body is None else as_content(action.body, "SendMessage.body", epoch)
         self._attributes = action.attributes

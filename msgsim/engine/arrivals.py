@@ -5,12 +5,11 @@ Time is changed by the integrated rate: arrival k is where the integral reaches 
 make a Poisson process, gaps of 1 a regular one. The curve is walked stretch by stretch between its breakpoints, and all
 sums are relative to the stretch, so that nothing loses digits over a long horizon.
 
-The times of a stretch are made ahead in chunks, by loops over local variables: half the time of working out each one
-in a call of its own (benchmarks/arrivals.py).
+A level stretch costs one comparison and one division on top of the random number. Making its times ahead in chunks
+saves nothing over that (benchmarks/arrivals.py), so none are.
 """
 
-import math
-from itertools import repeat
+from math import cos, exp, inf, log, nextafter, sin, sqrt, tau
 from typing import Protocol
 
 from msgsim.engine.forms import Form, RateCurve
@@ -20,13 +19,10 @@ from msgsim.errors import DeclarationError
 PROCESSES = ("poisson", "regular")
 """The arrival processes that a curve can drive."""
 
-CHUNK = 512
-"""How many times are made ahead at most."""
-
 FOREVER = 2.0**40
 """A stretch that begins after this [s], 35,000 years, counts as never: a double there is good for 0.2 ms."""
 
-IDLE_LIMIT = 64
+IDLE_LIMIT = 16
 """After so many stretches in a row without an arrival, the generator leaps by the integral instead."""
 
 WORN_OFF = 1e-15
@@ -45,6 +41,9 @@ ROUNDING = 4e-16
 """Bounds this close to each other, relatively, have nothing between them."""
 
 
+NOTHING = Form(0.0)
+
+
 class Uniforms(Protocol):
     """Where random numbers come from."""
 
@@ -55,98 +54,120 @@ class Uniforms(Protocol):
 class ArrivalTimes:
     """The times of one source's events, one per call of `next`.
 
-    Uniforms are taken in order, one per arrival, the first of them at construction; a few arrivals are made ahead. The
-    state is plain: it copies and pickles, with the random stream at the same place.
+    Uniforms are taken in order, one per arrival and one arrival ahead, the first of them at construction. The state is
+    plain: it copies and pickles, together with the random stream.
 
     Args:
         curve: the rate.
         poisson: exponential gaps of the integrated rate instead of equal ones.
         rng: needed for `poisson` only.
         start: no arrival is earlier [s].
-        chunk: how many times are made ahead at most; no influence on the times.
     """
 
     __slots__ = (
-        "_ahead",
         "_area",
         "_begin",
-        "_chunk",
+        "_bent",
         "_curve",
         "_end",
         "_form",
         "_last",
         "_level",
+        "_level_area",
         "_need",
         "_reached",
         "_rng",
+        "_steep",
     )
 
-    def __init__(
-        self, curve: RateCurve, *, poisson: bool, rng: Uniforms | None, start: float = 0.0, chunk: int = CHUNK
-    ) -> None:
+    _area: float
+    _begin: float
+    _bent: bool
+    _end: float
+    _form: Form
+    _last: float
+    _level: float
+    _level_area: float
+    _reached: tuple[float, float, float]
+    _steep: float
+
+    def __init__(self, curve: RateCurve, *, poisson: bool, rng: Uniforms | None, start: float = 0.0) -> None:
         self._curve = curve
         self._rng = rng if poisson else None
-        self._chunk = chunk
-        self._ahead: list[float] = []  # the next times, latest first
         # The next arrival is where the integral from the begin of the stretch reaches this.
-        self._need = 0.5 if self._rng is None else -math.log(1.0 - self._rng.random())
-        self._form = Form(0.0)
-        self._level = 0.0  # of the stretch; 0 if it is not level
-        # Where the inversion of a curved stretch has come to: time since its begin, integral and rate there.
-        self._reached = (0.0, 0.0, 0.0)
+        self._need = 0.5 if self._rng is None else -log(1.0 - self._rng.random())
         self._enter(start)
 
     def next(self) -> float:
         """The time of the next arrival [s], not before the last one; infinite if there is none, ever."""
-        ahead = self._ahead
-        return ahead.pop() if ahead else self._more()
+        need = self._need
+        if need < self._level_area:
+            rng = self._rng
+            self._need = need + 1.0 if rng is None else need - log(1.0 - rng.random())
+            return self._begin + need / self._level
+        return self._walk()
+
+    def _walk(self) -> float:
+        """The same where the stretch is not level, or has to be left first."""
+        idle = 0
+        while self._need >= self._area:
+            if self._end == inf:
+                return inf
+            self._need -= self._area
+            idle += 1
+            self._enter(self._end if idle % IDLE_LIMIT else self._leap(self._end - self._begin))
+        if self._level_area:
+            return self.next()
+        need = self._need
+        rng = self._rng
+        self._need = need + 1.0 if rng is None else need - log(1.0 - rng.random())
+        if self._bent:
+            x = self._iterated(need)
+        else:
+            # The root of slope/2 x^2 + level x = need that loses no digits for a small slope or level.
+            level = self._level
+            root = level + sqrt(max(0.0, level * level + 2.0 * self._form.slope * need))
+            x = 2.0 * need / root if root > 0.0 else 0.0
+        time = self._begin + x
+        if not self._last <= time <= self._end:  # by a rounding
+            time = min(max(time, self._last), self._end)
+        self._last = time
+        return time
 
     def _enter(self, begin: float) -> None:
         """Take up the stretch that begins at `begin`."""
-        self._begin = self._last = begin
-        if begin >= FOREVER:
-            self._end = math.inf
-            self._area = 0.0
-            return
-        end, form = self._curve.stretch(begin)
+        end, form = self._curve.stretch(begin) if begin < FOREVER else (inf, NOTHING)
         level, slope, tails, waves = form
+        self._begin = self._last = begin
+        self._level_area = self._area = 0.0
         if tails or waves:
             tails = tuple(tail for tail in tails if tail[0] * tail[1] > WORN_OFF)
             form = Form(level, slope, tails, waves)
             cuts = [TAIL_REACH * decay for _, decay in tails]
-            cuts += [WAVE_REACH * math.tau / speed for _, speed, _ in waves]
+            cuts += [WAVE_REACH * tau / speed for _, speed, _ in waves]
             end = min([end, *(begin + max(cut, SHORTEST) for cut in cuts)])
         self._end = end
         self._form = form
-        self._level = 0.0 if slope or tails or waves else level
-        if self._level:
-            self._area = level * (end - begin)
-        elif slope or tails or waves:
-            self._reached = (0.0, *curved(form, 0.0))
+        self._level = level
+        self._bent = bool(tails or waves)
+        if slope or tails or waves:
             self._area = curved(form, end - begin)[0]
-        else:
-            self._area = 0.0  # 0 for ever is not 0 * inf
+            # Where the inversion has come to: time since the begin, integral and rate there.
+            self._reached = (0.0, *curved(form, 0.0))
+            # The rate changes by no more than this per second, so a step s leaves an error of steep / 2 * s^2 at most.
+            self._steep = abs(slope)
+            self._steep += sum(amplitude / decay for amplitude, decay in tails)
+            self._steep += sum(amplitude * speed for amplitude, speed, _ in waves)
+        elif level:
+            area = level * (end - begin)
+            while begin + area / level > end:  # by a rounding
+                area = nextafter(area, 0.0)
+            self._level_area = self._area = area
 
-    def _more(self) -> float:
-        """Make the next times ahead and return the first of them."""
-        idle = 0
-        while self._need >= self._area:
-            if self._end == math.inf:
-                return math.inf
-            self._need -= self._area
-            idle += 1
-            self._enter(
-                self._end if idle % IDLE_LIMIT else self._leap(self._end, IDLE_LIMIT * (self._end - self._begin))
-            )
-        times = self._level_times() if self._level else self._bent_times()
-        if times[-1] > self._end:  # by a rounding
-            times = [min(time, self._end) for time in times]
-        times.reverse()
-        self._ahead = times
-        return times.pop()
-
-    def _leap(self, begin: float, step: float) -> float:
-        """Go on from `begin` by growing steps for as long as the integral says that nothing arrives."""
+    def _leap(self, length: float) -> float:
+        """Go on from the end of the stretch by growing steps for as long as the integral says that nothing arrives."""
+        begin = self._end
+        step = IDLE_LIMIT * length
         while begin < FOREVER:
             area = self._curve.integral(begin, begin + step)
             if area >= self._need:
@@ -156,92 +177,33 @@ class ArrivalTimes:
             step *= 2.0
         return begin
 
-    def _level_times(self) -> list[float]:
-        """The next times on a level stretch, ascending."""
-        begin = self._begin
-        level = self._level
-        need = self._need
-        area = self._area
-        times: list[float] = []
-        append = times.append
-        if self._rng is None:
-            for _ in repeat(None, self._chunk):
-                if need >= area:
-                    break
-                append(begin + need / level)
-                need += 1.0
-        else:
-            random = self._rng.random
-            log = math.log
-            for _ in repeat(None, self._chunk):
-                if need >= area:
-                    break
-                append(begin + need / level)
-                need -= log(1.0 - random())
-        self._need = need
-        return times
+    def _iterated(self, target: float) -> float:
+        """How far into a stretch of any form the integral reaches the target.
 
-    def _bent_times(self) -> list[float]:
-        """The next times on any other stretch, ascending."""
-        need = self._need
-        targets: list[float] = []
-        while need < self._area and len(targets) < self._chunk:
-            targets.append(need)
-            need += 1.0 if self._rng is None else -math.log(1.0 - self._rng.random())
-        self._need = need
+        By Newton's method between bounds, from the last arrival on.
+        """
         form = self._form
-        return self._iterate(targets) if form.tails or form.waves else self._sloped(targets)
-
-    def _sloped(self, targets: list[float]) -> list[float]:
-        """The times at which the integral of a straight slope reaches the targets."""
-        level, slope, _, _ = self._form
-        begin = self._begin
-        last = self._last
-        times = []
-        for target in targets:
-            # The root of slope/2 x^2 + level x = target that loses no digits for a small slope or level.
-            root = level + math.sqrt(max(0.0, level * level + 2.0 * slope * target))
-            last = max(last, begin + 2.0 * target / root) if root > 0.0 else last
-            times.append(last)
-        self._last = last
-        return times
-
-    def _iterate(self, targets: list[float]) -> list[float]:
-        """The same for any form, by Newton's method between bounds, from each arrival to the next."""
-        form = self._form
-        begin = self._begin
-        length = self._end - begin
-        # The rate changes by no more than this per second, so a step s leaves an error of steep / 2 * s^2 at most.
-        steep = abs(form.slope)
-        steep += sum(amplitude / decay for amplitude, decay in form.tails)
-        steep += sum(amplitude * speed for amplitude, speed, _ in form.waves)
-        x, area, rate = self._reached
-        times = []
-        last = self._last
-        for target in targets:
-            low, high = x, length
-            guess = x + (target - area) / rate if rate > 0.0 else high
-            tries = 0
-            while True:
-                tries += 1
-                if not low <= guess <= high or not tries % 8:
-                    guess = 0.5 * (low + high)
-                area, rate = curved(form, guess)
-                if area < target:
-                    low = guess
-                else:
-                    high = guess
-                step = (target - area) / rate if rate > 0.0 else math.inf
-                guess += step
-                if steep * step * step < CLOSE or high - low <= ROUNDING * high:
-                    break
-            x = min(max(guess, low), high)
-            area = target
-            last = max(last, begin + x)
-            times.append(last)
-        self._reached = (x, area, rate)
-        self._last = last
-        return times
+        steep = self._steep
+        low, area, rate = self._reached
+        high = self._end - self._begin
+        x = low + (target - area) / rate if rate > 0.0 else high
+        tries = 0
+        while True:
+            tries += 1
+            if not low <= x <= high or not tries % 8:
+                x = 0.5 * (low + high)
+            area, rate = curved(form, x)
+            if area < target:
+                low = x
+            else:
+                high = x
+            step = (target - area) / rate if rate > 0.0 else inf
+            x += step
+            if steep * step * step < CLOSE or high - low <= ROUNDING * high:
+                break
+        x = min(max(x, low), high)
+        self._reached = (x, target, rate)
+        return x
 
 
 def curved(form: Form, x: float) -> tuple[float, float]:
@@ -250,13 +212,13 @@ def curved(form: Form, x: float) -> tuple[float, float]:
     area = x * (level + 0.5 * slope * x)
     rate = level + slope * x
     for amplitude, decay in tails:
-        left = amplitude * math.exp(-x / decay)
+        left = amplitude * exp(-x / decay)
         area += (amplitude - left) * decay
         rate += left
     for amplitude, speed, phase in waves:
         now = speed * x + phase
-        area += amplitude / speed * (math.sin(now) - math.sin(phase))
-        rate += amplitude * math.cos(now)
+        area += amplitude / speed * (sin(now) - sin(phase))
+        rate += amplitude * cos(now)
     return area, rate
 
 

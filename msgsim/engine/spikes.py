@@ -69,8 +69,6 @@ class Spike(RateCurve):
 
     def _tails(self, t: float) -> tuple[int, float]:
         """How many repeats are past their hold at `t`, and the sum of what is left of their tails, of 1 each."""
-        if t < self.at:
-            return 0, 0.0
         index = self._repeat(t)
         since = t - self._begin(index) - (self.ramp + self.hold)
         count = index + (since >= 0.0)
@@ -80,7 +78,7 @@ class Spike(RateCurve):
         """The sum of `count` tails, the last of which began `since` ago: a geometric series."""
         if not count:
             return 0.0
-        newest = math.exp(-since / self.decay)
+        newest = math.exp(-max(since, 0.0) / self.decay)  # a rounding below 0 is much for a short decay
         if self.every is None:
             return newest
         gap = self.every / self.decay

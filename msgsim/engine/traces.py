@@ -308,6 +308,6 @@ def _counts(name: str, rows: list[Row], width: float) -> tuple[float, ...]:
         missing = f"missing buckets of {width:g} s, counted as 0: {len(counts) - len(rows)}"
         _warn(name, f"gaps: {len(gaps)}, the first before row {gaps[0].row}; {missing}")
     if off_grid:
-        problem = f"stamps off the grid of {width:g} s by more than {OFF_GRID:.0%} of it: {len(off_grid)}"
+        problem = f"stamps off the grid of {width:g} s by more than {OFF_GRID:.0%}: {len(off_grid)}"
         _warn(name, f"{problem}, the first in row {off_grid[0].row}; each counts in the nearest bucket")
     return tuple(counts)

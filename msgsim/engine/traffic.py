@@ -14,9 +14,9 @@ from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import TopicFanout
 from msgsim.declare import choice, copied, text
 from msgsim.engine.arrivals import PROCESSES, ArrivalTimes
+from msgsim.engine.board import Board
 from msgsim.engine.clock import Timer, Turn
 from msgsim.engine.curves import RateCurve, as_curve
-from msgsim.engine.stations import Board
 from msgsim.errors import DeclarationError
 
 
@@ -58,19 +58,24 @@ class Traffic:
 
 
 class TrafficSource:
-    """A live source: one event per arrival."""
+    """A live source: one event per arrival, unless its station is lazy and pulls.
+
+    Attributes:
+        time: of the next event [s]; inf if there is none.
+    """
 
     __slots__ = (
-        "_attributes",
         "_board",
-        "_content",
         "_deliver",
-        "_next",
-        "_number",
         "_timer",
+        "attributes",
         "base",
+        "content",
+        "count",
         "declaration",
         "name",
+        "next",
+        "time",
     )
 
     def __init__(
@@ -78,8 +83,6 @@ class TrafficSource:
         traffic: Traffic,
         name: str,
         *,
-        env: Environment,
-        board: Board,
         target: TopicFanout | StandardQueue,
         times: ArrivalTimes,
         epoch: float,
@@ -87,48 +90,61 @@ class TrafficSource:
         self.declaration = traffic
         self.name = name
         self.base = id_base(name)
-        self._number = self.base
-        self._board = board
-        self._next = times.next
-        self._content = as_content(traffic.body, "Traffic.body", epoch)
-        self._attributes = traffic.attributes or None
+        self.count = 0
+        self.next = times.next
+        self.content = as_content(traffic.body, "Traffic.body", epoch)
+        self.attributes = traffic.attributes or None
         self._deliver: Any
         if isinstance(target, TopicFanout):
-            self._deliver = target.route(self._attributes, traffic.subject).publish
+            self._deliver = target.route(self.attributes, traffic.subject).publish
         else:
             self._deliver = target.enqueue
-        self._timer = Timer(env, self.publish if isinstance(target, TopicFanout) else self.send, Turn.ARRIVAL)
-        first = self._next()
-        if first < inf:
-            self._timer.arm(first)
+        self.time = self.next()
 
     @property
     def arrivals(self) -> int:
         """Events so far."""
-        return self._number - self.base
+        return self.count
 
-    def publish(self, now: float) -> None:
-        """An event: publish it."""
-        time = self._next()
+    def drive(self, env: Environment, board: Board, *, publishes: bool) -> None:
+        """Have an event for each arrival."""
+        self._board = board
+        self._timer = Timer(env, self._publish if publishes else self._send, Turn.ARRIVAL)
+        if self.time < inf:
+            self._timer.arm(self.time)
+
+    def pull(self) -> float:
+        """Let the next event happen at its time: send it to the queue, where it is its own origin.
+
+        Returns:
+            The time of the one after it [s].
+        """
+        now = self.time
+        self.count += 1
+        self._deliver(self.content, self.attributes, now, None, now)
+        self.time = time = self.next()
+        return time
+
+    def _publish(self, now: float) -> None:
+        self.time = time = self.next()
         if time < inf:
             self._timer.arm(time)
-        self._number = number = self._number + 1
+        self.count = count = self.count + 1
         board = self._board
         board.inside = True
-        self._deliver(self._content, now, number, now)
+        self._deliver(self.content, now, self.base + count, now)
         board.inside = False
         if board.pending:
             board.flush(now)
 
-    def send(self, now: float) -> None:
-        """An event: send it to the queue, where it is its own origin."""
-        time = self._next()
+    def _send(self, now: float) -> None:
+        self.time = time = self.next()
         if time < inf:
             self._timer.arm(time)
-        self._number += 1
+        self.count += 1
         board = self._board
         board.inside = True
-        self._deliver(self._content, self._attributes, now, None, now)
+        self._deliver(self.content, self.attributes, now, None, now)
         board.inside = False
         if board.pending:
             board.flush(now)

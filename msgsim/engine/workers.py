@@ -1,13 +1,14 @@
 # Hot path: `Worker.begin` and `Worker.finish` run once per batch (benchmarks/spike.py, benchmarks/mmc.py).
-"""Worker pools: declared (`Workers`, `Retry`) and live (`WorkerPool`).
+"""Worker pools: declared (`Workers`) and live (`WorkerPool`).
 
-A worker handles its batch one message at a time. Where nothing can interfere before the batch is done, one event does
-all of it: `StandardQueue.finish` deletes each message at its own completion time, and `WorkerPool.catch_up` applies the
-completions that have passed whenever somebody looks. Otherwise each message has an event of its own.
+A worker handles its batch one message at a time. At a lazy station, where nothing can interfere before the batch is
+done, one event does all of it: `StandardQueue.finish` deletes each message at its own completion time, and
+`WorkerPool.catch_up` applies the completions that have passed whenever somebody looks. Otherwise each message has an
+event of its own.
 """
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from math import inf
 from random import Random
 from typing import Any
@@ -23,7 +24,8 @@ from msgsim.engine.actions import Action, Retry, Step
 from msgsim.engine.clock import Timer, Turn
 from msgsim.engine.curves import RateCurve
 from msgsim.engine.handlers import Desk, Handler
-from msgsim.engine.stations import Board, Station
+from msgsim.engine.lazy import LazyStation
+from msgsim.engine.stations import Station
 from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
 from msgsim.quotas import MAX_MESSAGES, VISIBILITY_TIMEOUT, WAIT_TIME
 
@@ -66,6 +68,7 @@ class Workers:
     batch_size: int = MAX_MESSAGES.field(10, integer=True)
     wait_time: float = WAIT_TIME.field(20.0)
     poll_interval: float = number(1.0, unit="s")
+    handler: Handler | None = attrs.field(default=None)  # before what its default depends on
     service_time: Distribution = attrs.field(
         default=attrs.Factory(lambda self: None if self.handler is None else Fixed(0.0), takes_self=True),
         converter=as_distribution,
@@ -75,7 +78,6 @@ class Workers:
     on_refusal: str | Retry = attrs.field(default="return")
     delete: str = choice("each", ("each", "batch"))
     heartbeat: float | None = number(None, above=True, high=VISIBILITY_TIMEOUT.high, unit="s", optional=True)
-    handler: Handler | None = attrs.field(default=None)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.service_time, Distribution):
@@ -93,60 +95,80 @@ class Worker:
     """One worker of a pool.
 
     Attributes:
+        pool: it belongs to.
         poll_started: when its present poll began [s].
         batch: the messages it holds; empty while it waits.
         stepwise: whether each message of the batch has an event of its own.
+        held: whether the queue does not keep the batch's deadline: it will be done in time.
         position: of the message in work.
         clock: when the message before it was done, or the batch was received [s].
         deadline: end of the batch's visibility timeout [s].
+        action: what it does next, and `time`, `timer`: when. The station keeps these.
     """
 
     __slots__ = (
-        "_action",
         "_attempt",
         "_beat",
         "_done",
         "_extra",
         "_failed",
-        "_received_at",
         "_receipts",
+        "_received_at",
+        "_refused_step",
         "_waits",
+        "action",
         "batch",
         "clock",
         "deadline",
         "durations",
         "failures",
+        "finish_action",
+        "held",
         "leaving",
         "poll_started",
         "pool",
         "position",
         "stepwise",
+        "time",
         "timer",
     )
 
-    def __init__(self, pool: "WorkerPool", timer: Timer) -> None:
+    def __init__(self, pool: "WorkerPool") -> None:
         self.pool = pool
-        self.timer = timer
+        self.timer: Timer | None = None
+        self.time = inf
+        self.action: Callable[[float], None] = self.poll
         self.poll_started = 0.0
         self.batch: list[Message] = []
         self.durations: list[float] = []
-        self.failures: list[bool] | None = None
-        self.stepwise = False
+        self.failures: list[int] | None = None
+        self.stepwise = True
+        self.held = False
         self.leaving = False
         self.position = 0
         self.clock = 0.0
         self.deadline = 0.0
+        self.finish_action = self.finish
         self._received_at = 0.0
         self._receipts: list[int] = []
         self._done: list[int] = []
         self._failed = False
-        self._action = 0
+        self._refused_step = 0
         self._attempt = 0
         self._extra: Sequence[Step] = ()
         self._waits: Generator[float, None, Any] | None = None
         self._beat: Timer | None = None
 
     # ---------------------------------------------------------------- the hot path
+
+    def act(self, now: float) -> None:
+        """Do what it was scheduled for, as an event of its own."""
+        board = self.pool.station.board
+        board.inside = True
+        self.action(now)
+        board.inside = False
+        if board.pending:
+            board.flush(now)
 
     def poll(self, now: float) -> None:
         """Look for a batch; wait if there is none."""
@@ -159,7 +181,7 @@ class Worker:
         if batch:
             self.begin(batch, now)
         else:
-            pool.wait(self, now)
+            pool.rest(self, now)
 
     def begin(self, batch: list[Message], now: float) -> None:
         """Start on a batch: draw its service times and failures, and go on when it, or its first message, is done."""
@@ -167,6 +189,7 @@ class Worker:
         if not self.batch:
             pool.busy += 1
             pool.busy_time -= now
+        self.held = False
         self.batch = batch
         sample = pool.sample
         rate = pool.failure_rate
@@ -179,35 +202,28 @@ class Worker:
             duration = sample()
             durations.append(duration)
             end += duration
+        self.failures = None
         if rate:
-            random = pool.random
-            self.failures = [random() < rate for _ in batch]
-        if pool.plain and end < deadline and end < pool.queue.retention.due and not pool.queue.limited:
+            for position in range(len(batch)):
+                if pool.random() < rate:
+                    self.fail(position)
+        if pool.lazy and end < deadline and end < pool.queue.retention.due and not pool.queue.limited:
             self.stepwise = False
-            self.timer.action = self.finish
-            self.timer.arm(end)
+            self.action = self.finish_action
+            pool.station.schedule(self, end)
         else:
             self._begin_stepwise(now)
 
+    def fail(self, position: int) -> None:
+        """The message at a position of the batch will fail."""
+        if self.failures is None:
+            self.failures = []
+        self.failures.append(position)
+
     def finish(self, now: float) -> None:
         """The whole batch is done, and nothing has interfered."""
-        pool = self.pool
-        board = pool.board
-        board.inside = True
         self.catch_up(inf)
         self.poll(now)
-        board.inside = False
-        if board.pending:
-            board.flush(now)
-
-    def look(self, now: float) -> None:
-        """Poll, as an event of its own: a new worker, or the end of a pause."""
-        board = self.pool.board
-        board.inside = True
-        self.poll(now)
-        board.inside = False
-        if board.pending:
-            board.flush(now)
 
     def catch_up(self, until: float) -> None:
         """Apply the completions up to `until` of a batch that has one event for all of it."""
@@ -219,7 +235,17 @@ class Worker:
         )
         pool.processed += self.position - first
         if failures is not None:
-            pool.failed += sum(failures[first : self.position])
+            failed = [position for position in failures if first <= position < self.position]
+            pool.failed += len(failed)
+            if self.held:
+                for position in failed:
+                    self.let_go(self.batch[position])
+
+    def let_go(self, message: Message) -> None:
+        """Leave a message to its visibility timeout."""
+        queue = self.pool.queue
+        queue.flights.add(self.deadline, [message])
+        queue.due = min(queue.due, self.deadline)
 
     # ---------------------------------------------------------------- a message at a time
 
@@ -228,12 +254,17 @@ class Worker:
         if self.stepwise or self.position >= len(self.batch):
             return
         self.stepwise = True
+        if self.held:
+            self.held = False
+            for message in self.batch[self.position :]:
+                self.let_go(message)
         self._note_receipts()
-        self._failed = self.failures is not None and self.failures[self.position]
-        self._action = self._attempt = 0
-        self._extra = ()
-        self.timer.action = self._step
-        self.timer.arm(self.clock + self.durations[self.position])
+        self._failed = self.failures is not None and self.position in self.failures
+        self._schedule(self._step, self.clock + self.durations[self.position])
+
+    def _schedule(self, action: Callable[[float], None], time: float) -> None:
+        self.action = action
+        self.pool.station.schedule(self, time)
 
     def _begin_stepwise(self, now: float) -> None:
         self.stepwise = True
@@ -254,8 +285,8 @@ class Worker:
         """Begin the message at `position`."""
         pool = self.pool
         duration = self.durations[self.position]
-        self._failed = self.failures is not None and self.failures[self.position]
-        self._action = self._attempt = 0
+        self._failed = self.failures is not None and self.position in self.failures
+        self._refused_step = self._attempt = 0
         self._extra = ()
         self._waits = None
         if pool.desk is not None:
@@ -264,46 +295,37 @@ class Worker:
                 self._failed = True
             if outcome.waits is not None:
                 self._waits = outcome.waits
-                self.timer.action = self._wait_on
-                self.timer.arm(now)
+                self._schedule(self._wait_on, now)
                 return
             if outcome.service_time is not None:
                 duration = outcome.service_time
             self._extra = outcome.steps
-        self.timer.action = self._step
-        self.timer.arm(now + duration)
+        self._schedule(self._step, now + duration)
 
     def _wait_on(self, now: float) -> None:
         """Go on with a handler that yields its waits."""
         desk = self.pool.desk
         assert desk is not None and self._waits is not None  # noqa: S101, PT018 - narrows types: a handler began this
-        board = self.pool.board
-        board.inside = True
         outcome = desk.resume(self._waits, now)
-        board.inside = False
         if outcome.service_time is not None:
-            self.timer.arm(now + outcome.service_time)
-        else:
-            self._failed = self._failed or outcome.failed
-            self._extra = outcome.steps
-            self._step(now)
-        if board.pending:
-            board.flush(now)
+            self._schedule(self._wait_on, now + outcome.service_time)
+            return
+        self._failed = self._failed or outcome.failed
+        self._extra = outcome.steps
+        self._step(now)
 
     def _step(self, now: float) -> None:
         """The message at `position` has had its service time."""
         pool = self.pool
-        board = pool.board
-        board.inside = True
         position = self.position
         message = self.batch[position]
         queue = pool.queue
-        succeeded = not self._failed and self._act(message, now)
-        if self._attempt and self.timer.time < inf:
-            board.inside = False
-            if board.pending:
-                board.flush(now)
-            return
+        succeeded = False
+        if not self._failed:
+            refused = self._act(message, now)
+            succeeded = refused is None
+            if refused is not None and self._try_again(refused, now):
+                return
         self.clock = now
         pool.processed += 1
         if now < self.deadline and message.deadline == self.deadline:
@@ -320,9 +342,6 @@ class Worker:
             self._start_message(now)
         else:
             self._end_batch(now)
-        board.inside = False
-        if board.pending:
-            board.flush(now)
 
     def _handle_late(self, message: Message, position: int, succeeded: bool, now: float) -> None:
         """The message had timed out, or is not what it was: others may have it (SQS-VIS-6)."""
@@ -342,32 +361,32 @@ class Worker:
             queue.remove(self.batch[position], self._receipts[position], now)
         self.poll(now)
 
-    def _act(self, message: Message, now: float) -> bool:
-        """Do the actions that are left. False if one was refused; with a retry to come, the timer is armed."""
-        pool = self.pool
-        steps = pool.steps
-        for index in range(self._action, len(steps)):
+    def _act(self, message: Message, now: float) -> int | None:
+        """Do the actions that are left; the position of the one that was refused, or None."""
+        steps = self.pool.steps
+        first = self._refused_step
+        if self._extra or first:
+            steps = [*steps, *self._extra]
+        for index in range(first, len(steps)):
             if not steps[index](message, now):
-                return self._refused(index, now)
-        for index in range(max(0, self._action - len(steps)), len(self._extra)):
-            if not self._extra[index](message, now):
-                return self._refused(index + len(steps), now)
-        return True
+                return index
+        return None
 
-    def _refused(self, action: int, now: float) -> bool:
+    def _try_again(self, refused: int, now: float) -> bool:
+        """Schedule another try of a refused action; False if there is none left."""
         retry = self.pool.retry
-        self._action = action
-        if retry is not None and self._attempt < retry.attempts:
-            self.timer.action = self._step
-            self.timer.arm(now + retry.wait(self._attempt))
-            self._attempt += 1
-        return False
+        if retry is None or self._attempt >= retry.attempts:
+            return False
+        self._refused_step = refused
+        self._schedule(self._step, now + retry.wait(self._attempt))
+        self._attempt += 1
+        return True
 
     def _heartbeat(self, now: float) -> None:
         """Restart the visibility timeout of everything in hand, within the 12 h of its receive (SQS-VIS-3)."""
         pool = self.pool
         queue = pool.queue
-        board = pool.board
+        board = pool.station.board
         timeout = min(queue.visibility_timeout, VISIBILITY_TIMEOUT.high - (now - self._received_at))
         if timeout <= 0 or pool.heartbeat is None or self._beat is None:
             return
@@ -388,18 +407,14 @@ class WorkerPool:
     Attributes:
         count: workers that are there, those that finish their last batch included.
         busy: workers that hold a batch.
+        lazy: whether its station is.
         processed: messages whose handling has ended, well or not.
         failed: those of them that were left to their visibility timeout.
     """
 
     __slots__ = (
         "_leaving",
-        "_paused",
-        "_polls",
-        "_station",
-        "_workers",
         "batch_size",
-        "board",
         "busy",
         "busy_time",
         "count",
@@ -411,17 +426,19 @@ class WorkerPool:
         "failed",
         "failure_rate",
         "heartbeat",
+        "lazy",
         "name",
-        "plain",
         "poll_interval",
         "processed",
         "queue",
         "random",
         "retry",
         "sample",
+        "station",
         "steps",
         "wait_time",
         "waiting",
+        "workers",
     )
 
     def __init__(
@@ -430,8 +447,7 @@ class WorkerPool:
         name: str,
         *,
         env: Environment,
-        board: Board,
-        station: Station,
+        station: "Station | LazyStation",
         service_rng: Random,
         failure_rng: Random,
         desk: Desk | None = None,
@@ -439,9 +455,8 @@ class WorkerPool:
         self.declaration = workers
         self.name = name
         self.env = env
-        self.board = board
+        self.station = station
         self.queue: StandardQueue = station.queue
-        self._station = station
         self.batch_size = workers.batch_size
         self.wait_time = workers.wait_time
         self.poll_interval = workers.poll_interval
@@ -453,14 +468,12 @@ class WorkerPool:
         self.retry = workers.on_refusal if isinstance(workers.on_refusal, Retry) else None
         self.desk = desk
         self.steps: Sequence[Step] = ()
-        self.plain = not workers.on_success and desk is None and self.delete_each and self.heartbeat is None
+        self.lazy = station.lazy
         self.count = self.busy = self.processed = self.failed = 0
         self.count_time = self.busy_time = 0.0
-        self.waiting: deque[Any] = deque()
-        self._workers: list[Worker] = []
+        self.workers: list[Worker] = []
         self._leaving = 0
-        self._polls = Timer(env, self._end_polls, Turn.DEADLINE)
-        station.join(self)
+        self.waiting: deque[Any] = station.join(self)
 
     def __repr__(self) -> str:
         return f"<WorkerPool {self.name!r} count={self.count} busy={self.busy}>"
@@ -483,6 +496,8 @@ class WorkerPool:
             raise DeclarationError(f"{self.name}.resize", f"{n!r} is not allowed; allowed: whole numbers from 0")
         if now != self.env.now:
             raise TimeRanBackwards(f"{self.name}: resize at now={now!r}, but the simulation is at {self.env.now!r}")
+        if self.lazy:
+            self.queue.advance(now)
         while self.count - self._leaving < n and self._leaving:
             self._recall()
         while self.count - self._leaving < n:
@@ -490,45 +505,38 @@ class WorkerPool:
         while self.count - self._leaving > n:
             self._dismiss(now)
 
-    def wait(self, worker: Worker, now: float) -> None:
+    def rest(self, worker: Worker, now: float) -> None:
         """A worker found nothing."""
         if worker.batch:
             worker.batch = []
             self.busy -= 1
             self.busy_time += now
         if self.wait_time:
-            worker.poll_started = now
-            self.waiting.append(worker)
-            if self._polls.time == inf:
-                self._polls.arm(now + self.wait_time)
-            self._station.watch()
-            if self.queue.limited:
-                self._station.go_stepwise(now)
+            self.station.wait(self, worker, now)
         else:
             self.queue.empty_receives += 1
-            worker.timer.action = worker.look
-            worker.timer.arm(now + self.poll_interval)
+            worker.action = worker.poll
+            self.station.schedule(worker, now + self.poll_interval)
 
     def leave(self, worker: Worker, now: float) -> None:
         """A dismissed worker has finished its batch."""
-        if worker.batch:
-            worker.batch = []
-            self.busy -= 1
-            self.busy_time += now
+        worker.batch = []
         worker.leaving = False
+        self.busy -= 1
+        self.busy_time += now
         self._leaving -= 1
         self._remove(worker, now)
 
     def catch_up(self, now: float) -> None:
         """Apply the completions up to `now` of batches that have one event for all of it. Cost: O(workers)."""
-        for worker in self._workers:
+        for worker in self.workers:
             if worker.batch and not worker.stepwise:
                 worker.catch_up(now)
 
     def go_stepwise(self, now: float) -> None:
         """Give every message in work an event of its own: somebody waits for its deletion."""
         self.catch_up(now)
-        for worker in self._workers:
+        for worker in self.workers:
             worker.go_stepwise()
 
     def check(self) -> None:
@@ -537,55 +545,43 @@ class WorkerPool:
         Raises:
             AuditError: says which numbers differ.
         """
-        busy = sum(1 for worker in self._workers if worker.batch)
-        if busy != self.busy or len(self._workers) != self.count:
+        busy = sum(1 for worker in self.workers if worker.batch)
+        if busy != self.busy or len(self.workers) != self.count:
             raise AuditError(
-                f"pool {self.name!r}: {busy} of {len(self._workers)} workers hold a batch; the counters say {self.busy} "
-                f"of {self.count}"
+                f"pool {self.name!r}: {busy} of {len(self.workers)} workers hold a batch; the counters say "
+                f"{self.busy} of {self.count}"
             )
 
     def _hire(self, now: float) -> None:
-        worker = Worker(self, Timer(self.env, _idle, Turn.WORKER))
-        worker.timer.action = worker.look
-        worker.timer.arm(now)
-        self._workers.append(worker)
+        worker = Worker(self)
+        self.workers.append(worker)
         self.count += 1
         self.count_time -= now
+        self.station.schedule(worker, now)
 
     def _remove(self, worker: Worker, now: float) -> None:
-        worker.timer.cancel()
-        self._workers.remove(worker)
+        self.station.cancel(worker)
+        self.workers.remove(worker)
         self.count -= 1
         self.count_time += now
 
     def _recall(self) -> None:
-        worker = next(worker for worker in self._workers if worker.leaving)
+        worker = next(worker for worker in self.workers if worker.leaving)
         worker.leaving = False
         self._leaving -= 1
 
     def _dismiss(self, now: float) -> None:
-        if self.waiting:
-            self._remove(self.waiting.pop(), now)
-            return
-        for worker in reversed(self._workers):
+        for place in range(len(self.waiting) - 1, -1, -1):
+            if self.waiting[place].pool is self:
+                worker = self.waiting[place]
+                del self.waiting[place]
+                self._remove(worker, now)
+                return
+        for worker in reversed(self.workers):
             if not worker.batch:
                 self._remove(worker, now)
                 return
-        worker = next(worker for worker in reversed(self._workers) if not worker.leaving)
+        worker = next(worker for worker in reversed(self.workers) if not worker.leaving)
+        worker.go_stepwise()
         worker.leaving = True
         self._leaving += 1
-
-    def _end_polls(self, now: float) -> None:
-        """End the long polls that have waited their time, and begin new ones (SQS-RCV-4)."""
-        waiting = self.waiting
-        while waiting and waiting[0].poll_started + self.wait_time <= now:
-            worker = waiting.popleft()
-            self.queue.empty_receives += 1
-            worker.poll_started = now
-            waiting.append(worker)
-        if waiting:
-            self._polls.arm(waiting[0].poll_started + self.wait_time)
-
-
-def _idle(_now: float) -> None:  # pragma: no cover - replaced before the timer is armed
-    raise AssertionError

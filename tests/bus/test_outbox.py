@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+import re
 from fractions import Fraction
 from math import inf, nan, nextafter
 from typing import TYPE_CHECKING
@@ -226,7 +227,11 @@ class TestSandbox:
     )
     def test_identities(self, address: str, verified: bool) -> None:
         outbox = Outbox(sandbox=True, verified=("ann@Example.com", "Shop.org"))
-        assert outbox.unverified(Email(address)) == ([] if verified else [address])
+        if verified:
+            outbox.check_sandbox(Email(address))
+        else:
+            with pytest.raises(MessageRejected, match=rf": {re.escape(address)}$"):
+                outbox.check_sandbox(Email(address))
 
     def test_the_trusted_path_looks_at_addresses_there_too(self) -> None:
         class Greeting:
@@ -238,7 +243,9 @@ class TestSandbox:
         assert not account.try_send(1, 5.0, 5.0, 0, Greeting(), "bob")
         assert account.refusal[0] is MessageRejected
         assert account.refusal[1].endswith("bob@example.com")
-        assert account.rejected == 1
+        assert not account.try_send(1, 5.0, 5.0, 0, Email("example.com"))
+        assert "'example.com' is not an email address" in account.refusal[1]
+        assert account.rejected == 2
 
     @pytest.mark.rule("SES-QUO-1")
     def test_200_a_day_and_1_a_second(self) -> None:
@@ -535,6 +542,20 @@ class TestDelivery:
         assert sends(account, 1, 0.0)
         assert sends(account, 1, 7.0)
         assert (account.delivered, account.pending) == (1, 1)
+
+    def test_even_a_refused_send_sees_what_was_due_at_that_instant(self) -> None:
+        account = SendingAccount(Outbox(delivery_delay=Fixed(5), max_24_hour_send=1))
+        assert sends(account, 1, 0.0)
+        assert not sends(account, 1, 5.0)
+        assert (account.delivered, account.pending) == (1, 0)
+
+    @pytest.mark.rule("SES-BNC-1")
+    def test_whether_a_recipient_exists_is_decided_once(self) -> None:
+        chance = Scripted(0.9, 0.1, 0.1, 0.9)  # exists; soft bounce, soft bounce, delivered
+        account = SendingAccount(Outbox(bounce_rate=0.5, soft_bounce_rate=0.5), rng=chance)
+        assert sends(account, 1, 0.0)
+        account.advance(1_000.0)
+        assert (account.delivered, account.hard_bounced, chance.left) == (1, 0, [])
 
     @pytest.mark.parametrize(
         "outbox",

@@ -1,0 +1,384 @@
+"""The command line: `msgsim run`, `msgsim examples`, `msgsim check`.
+
+Exit status: 0 fine, 1 a run whose books do not balance, 2 bad input (one line per problem), 130 ended by Ctrl-C.
+"""
+
+import re
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from importlib.util import find_spec
+from math import inf, nextafter
+from os import O_WRONLY, devnull, dup2
+from os import open as open_descriptor
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from threading import current_thread, main_thread
+from time import perf_counter
+from types import FrameType
+from typing import Annotated, Any, Self, TextIO
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from msgsim.declare import DAY, HOUR, MINUTE, check_number
+from msgsim.errors import AuditError, DeclarationError, MissingExtra, MsgsimError
+from msgsim.files import example, examples, load, vary_text
+from msgsim.formats import counted, duration, exactly, significant
+from msgsim.run import Run
+from msgsim.scenario import SECTIONS, Scenario
+from msgsim.simulation import Simulation
+
+FINE, UNBALANCED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
+
+SLICE = 0.05
+"""A run goes on in slices of about so much real time [s], and looks for Ctrl-C between them."""
+
+FIRST_SLICE = 1e-9
+"""The first slice, as a share of the run; nobody knows yet how long it takes."""
+
+GROWTH = 4.0
+"""A slice is at most so many times as long as the one before."""
+
+PATIENCE = 1.0
+"""Runs shorter than this [s of real time] show no progress."""
+
+NOUNS = {
+    "topics": "topic",
+    "queues": "queue",
+    "outboxes": "outbox",
+    "traffic": "traffic source",
+    "workers": "worker pool",
+}
+
+_NUMBER = r"(\d+\.?\d*(?:[eE][+-]?\d+)?)"
+_PART = re.compile(rf"{_NUMBER}\s*(ms|s|min|m|h|d)\s*", re.ASCII)
+_DURATION = re.compile(rf"{_NUMBER}|(?:{_PART.pattern})+", re.ASCII)
+
+
+def _version() -> str:
+    try:
+        return version_of("msgsim")
+    except PackageNotFoundError:  # run from its source folder
+        return "of an uninstalled source folder"
+
+
+app = App(
+    name="msgsim",
+    help="Simulate a message bus: topics, queues, workers and emails under traffic spikes, on virtual time.",
+    version=_version,
+    help_format="plaintext",
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+
+
+@app.command(name="run")
+def run_command(
+    name_or_file: str,
+    /,
+    *,
+    until: str | None = None,
+    seed: int = 0,
+    warm_up: str | None = None,
+    probe: str | None = None,
+    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
+    report: str | None = None,
+    json: str | None = None,
+    csv: str | None = None,
+    quiet: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Run a scenario once and print what happened.
+
+    Ctrl-C ends the run and prints what has happened so far; a second Ctrl-C ends it at once.
+
+    Args:
+        name_or_file: a built-in example (see "msgsim examples"), or a TOML file.
+        until: simulated time to run: seconds, or 90m, 2h, 1d. The scenario's own horizon if it is left out.
+        seed: of the random numbers; same scenario and seed, same run.
+        warm_up: leave what happens before out of means and quantiles: seconds, or 90m, 2h, 1d.
+        probe: time between two readings: seconds, or 90m, 2h, 1d. 1 % of the run, at most 60 s, if it is left out.
+        changes: change a value, as PATH=VALUE: workers.mailers.count=12, traffic.shop.rate.1.height=500, 'queues.emails.redrive={to="dead", max_receive_count=3}'. Can be given again; changes are made in order.
+        report: write a page with summary and pictures to this HTML file (needs matplotlib).
+        json: write all numbers to this JSON file.
+        csv: write the time series to this CSV file.
+        quiet: print nothing but errors.
+    """  # noqa: E501 - a parameter's help is one line
+    targets = _outputs(name_or_file, report=report, json=json, csv=csv)
+    scenario = load(name_or_file)
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals or not path:
+            raise DeclarationError("--set", f"{change!r} is not PATH=VALUE, such as workers.mailers.count=12")
+        scenario = vary_text(scenario, path.strip(), value.strip())
+    end = scenario.horizon if until is None else _seconds("--until", until)
+    simulation = Simulation(
+        scenario,
+        seed=seed,
+        warm_up=None if warm_up is None else _seconds("--warm-up", warm_up, zero=True),
+        probe=None if probe is None else _seconds("--probe", probe),
+        horizon=end,
+    )
+    if simulation.warm_up >= end:
+        raise DeclarationError("warm_up", f"{exactly(simulation.warm_up)} leaves nothing of a run of {exactly(end)}")
+    with _stop_asked() as stop:
+        finished = _advance(simulation, end, stop, _Bar(end, shown=not quiet and sys.stderr.isatty()))
+    run = simulation.result(interrupted=not finished)
+    return _conclude(run, end, targets, quiet=quiet)
+
+
+@app.command(name="examples")
+def examples_command(name: str | None = None, /) -> None:
+    """List the built-in examples, or print one as TOML to start your own from.
+
+    msgsim examples order-processing > mine.toml
+
+    Args:
+        name: of the example to print.
+    """
+    if name is not None:
+        sys.stdout.write(example(name))
+        return
+    titles = examples()
+    width = max(map(len, titles))
+    sys.stdout.writelines(f"{name:<{width}}  {title}\n" for name, title in titles.items())
+
+
+@app.command(name="check")
+def check_command(file: str, /) -> None:
+    """Check a scenario file without running it.
+
+    Args:
+        file: a TOML file, or the name of a built-in example.
+    """
+    scenario = load(file)
+    sys.stdout.write(f"{file}: fine: {_inventory(scenario)}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `msgsim` command.
+
+    Args:
+        argv: arguments; None for the process's own.
+
+    Returns:
+        The exit status.
+    """
+    with suppress(AttributeError, ValueError):  # a terminal that cannot show a character shows another
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        with _warnings_in_a_line():
+            status = app(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _discard(sys.stdout)
+        return FINE
+    except (CycloptsError, MsgsimError, OSError, MemoryError, RecursionError) as error:
+        return _complain(_in_words(error), UNBALANCED if isinstance(error, AuditError) else BAD_INPUT)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    return int(status or FINE)
+
+
+# ---------------------------------------------------------------- before the run
+
+
+def _seconds(option: str, written: str, *, zero: bool = False) -> float:
+    """A duration: seconds, or numbers with units."""
+    written = written.strip()
+    if not _DURATION.fullmatch(written):
+        raise DeclarationError(
+            option, f"{written!r} is not a duration; allowed: seconds, or such as 90m, 2h, 1d, 1h30m"
+        )
+    parts = _PART.findall(written)
+    value = sum(float(size) * UNITS[unit] for size, unit in parts) if parts else float(written)
+    check_number(option, value, above=not zero, unit="s")
+    return value
+
+
+def _outputs(source: str, **given: str | None) -> dict[str, str]:
+    """The files to write, by kind, after a trial that writes nothing."""
+    targets = {kind: path for kind, path in given.items() if path is not None}
+    taken = {Path(source).absolute(): "the scenario is read from there"}
+    for kind, path in targets.items():
+        try:
+            target = Path(path).absolute()
+            if target.exists() and not target.is_file():
+                raise DeclarationError(f"--{kind}", f"{path} is no regular file")
+            if target in taken:
+                raise DeclarationError(f"--{kind}", f"{path}: {taken[target]}")
+            taken[target] = f"--{kind} is written there"
+            with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-"):
+                pass
+        except (OSError, ValueError) as error:
+            if isinstance(error, DeclarationError):
+                raise
+            reason = getattr(error, "strerror", None) or error
+            raise DeclarationError(f"--{kind}", f"{path} cannot be written: {reason}") from None
+    if "report" in targets and find_spec("matplotlib") is None:
+        raise MissingExtra("matplotlib", "plot")
+    return targets
+
+
+def _inventory(scenario: Scenario) -> str:
+    members = [
+        counted(len(getattr(scenario, section)), NOUNS[section], "outboxes" if section == "outboxes" else "")
+        for section in SECTIONS
+    ]
+    return f"{', '.join(members)}; horizon {exactly(scenario.horizon)}"
+
+
+# ---------------------------------------------------------------- the run
+
+
+class _Stop:
+    """Whether Ctrl-C has been pressed; the second time ends everything."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+@contextmanager
+def _stop_asked() -> Iterator[_Stop]:
+    stop = _Stop()
+    if current_thread() is not main_thread():  # signals are the main thread's
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, stop.ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Bar:
+    """Progress on standard error, for runs that take a while."""
+
+    def __init__(self, end: float, *, shown: bool) -> None:
+        self._end = end
+        self._shown = shown
+        self._began = self._looked = perf_counter()
+        self._progress: Progress | None = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def show(self, simulation: Simulation) -> None:
+        """Show how far it is."""
+        now = perf_counter()
+        spent = now - self._began
+        if not self._shown or spent < PATIENCE or now - self._looked < SLICE:
+            return
+        self._looked = now
+        if self._progress is None:
+            columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+            self._task = self._progress.add_task("", total=self._end)
+            self._progress.start()
+        speed = f"{significant(simulation.now / spent)}x real time"
+        pace = f"{significant(simulation.messages / spent)} messages/s"
+        note = f"{duration(simulation.now)} of {duration(self._end)}, {speed}, {pace}"
+        self._progress.update(self._task, completed=simulation.now, description=note, refresh=True)
+
+
+def _advance(simulation: Simulation, end: float, stop: _Stop, bar: _Bar) -> bool:
+    """Run to the end, in slices that are short in real time; False if it was stopped."""
+    step = end * FIRST_SLICE
+    with bar:
+        while not stop.asked:
+            now = simulation.now
+            began = perf_counter()
+            simulation.run(min(end, max(now + step, nextafter(now, inf))))
+            if simulation.now >= end:
+                return True
+            step *= min(GROWTH, SLICE / max(perf_counter() - began, 1e-9))
+            bar.show(simulation)
+    return False
+
+
+# ---------------------------------------------------------------- after the run
+
+
+def _conclude(run: Run, end: float, targets: dict[str, str], *, quiet: bool) -> int:
+    """Write the files first: whoever reads the summary may close it early."""
+    written = []
+    failure: OSError | None = None
+    writers: dict[str, Callable[[str], object]] = {"report": run.report, "json": run.to_json, "csv": run.to_csv}
+    for kind, path in targets.items():
+        try:
+            writers[kind](path)
+            written.append(f"{kind} written to {path}\n")
+        except OSError as error:
+            failure = error
+    stopped = f"interrupted at {duration(run.until)} of {duration(end)}" if run.interrupted else ""
+    if stopped:
+        _complain(stopped, INTERRUPTED)
+    if not quiet:
+        sys.stdout.write(f"{run.summary().rstrip()}\n")
+        sys.stdout.writelines(written)
+        sys.stdout.flush()
+    if failure is not None:
+        raise failure
+    run.audit()
+    return INTERRUPTED if run.interrupted else FINE
+
+
+# ---------------------------------------------------------------- words and pipes
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, CycloptsError):
+        return f"{error} Try: msgsim --help"
+    if isinstance(error, AuditError):
+        return f"the books do not balance, which is a bug in msgsim: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, (MemoryError, RecursionError)):
+        return f"too large for this machine ({type(error).__name__})"
+    return str(error)
+
+
+def _complain(problem: str, status: int) -> int:
+    """One line per problem on standard error; returns the status."""
+    with suppress(OSError, ValueError):
+        for line in problem.splitlines():
+            text = f"msgsim: {' '.join(line.split())}\n"
+            sys.stderr.write(text)
+        sys.stderr.flush()
+    return status
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        _complain(f"warning: {message}", FINE)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = show
+        yield
+
+
+def _discard(stream: TextIO) -> None:
+    """Let the interpreter's last flush go nowhere."""
+    with suppress(OSError, ValueError, AttributeError):
+        dup2(open_descriptor(devnull, O_WRONLY), stream.fileno())

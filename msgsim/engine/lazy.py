@@ -1,0 +1,508 @@
+# Hot path: `LazyStation.run` is the whole life of a queue and its workers (benchmarks/spike.py, benchmarks/mmc.py).
+"""Queues whose work nobody can notice while it happens: simulated in one go when somebody looks.
+
+A queue whose workers only receive, work and delete changes nothing outside it, except what it moves to its dead-letter
+queue. Nothing has to happen at its time, then: a loop over a heap of its own does all that is past when a message comes
+from elsewhere, at a probe, or when a user looks. What anybody sees is what one event each would have shown
+(`tests/engine/test_lazy.py` compares the two).
+"""
+
+# ruff: noqa: C901, FURB136, PLR0912, PLR0915, PLR1730, SLF001 - one loop over the queue's own containers is what makes it fast
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from heapq import heappop, heappush
+from math import inf, nextafter
+from random import Random
+from typing import Any
+
+from simpy import Environment
+
+from msgsim.bus.message import GONE, VISIBLE, Content, Message
+from msgsim.bus.queue import StandardQueue
+from msgsim.engine.board import Board
+from msgsim.engine.stations import Pool, renew_polls, to_front
+from msgsim.engine.traffic import TrafficSource
+
+
+class LazyStation:
+    """A queue, the traffic that goes directly to it, and its polls.
+
+    Args:
+        env: the SimPy environment.
+        queue: whose messages.
+        board: of the simulation.
+        rng: decides which of several waiting polls wins; None for the longest-waiting (SQS-RCV-6).
+
+    Attributes:
+        upstream: the stations whose dead letters come here; they are run first.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_env",
+        "_heap",
+        "_limited",
+        "_polls_end",
+        "_pools",
+        "_rng",
+        "_running",
+        "_serial",
+        "_sources",
+        "_waiting",
+        "_wake",
+        "_wake_serial",
+        "board",
+        "queue",
+        "upstream",
+    )
+
+    lazy = True
+
+    def __init__(self, env: Environment, queue: StandardQueue, board: Board, rng: Random | None) -> None:
+        self._env = env
+        self._rng = rng
+        self._heap: list[tuple[float, int, Any]] = [(inf, 0, None)]  # the last entry saves a question per turn
+        self._serial = 0
+        self._pools: list[Any] = []
+        self._sources: list[TrafficSource] = []
+        self._waiting: deque[Any] = deque()
+        self._polls_end = inf
+        self._wake = inf
+        self._wake_serial = 0
+        self._clock = 0.0
+        self._limited = False
+        self._running = False
+        self.board = board
+        self.queue = queue
+        self.upstream: list[LazyStation] = []
+        queue.catch_up = self.catch_up
+        queue.on_change = self._notice
+        queue.on_arrival = self.prepare
+        queue.held = self._held
+
+    # ---------------------------------------------------------------- what comes from elsewhere
+
+    def feed(self, source: TrafficSource) -> None:
+        """Traffic that goes directly to the queue."""
+        self._sources.append(source)
+
+    def enqueue(
+        self,
+        content: str | Content,
+        attributes: Mapping[str, Any] | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+    ) -> None:
+        """A message from a topic or another queue's worker."""
+        self.prepare(now)
+        queue = self.queue
+        queue.on_change = None
+        queue.enqueue(content, attributes, now, origin, origin_at)
+        queue.on_change = self._notice
+        if self._waiting:
+            self._wake_at(now)
+
+    def enqueue_later(
+        self,
+        content: str | Content,
+        attributes: Mapping[str, Any] | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        delay: float,
+    ) -> None:
+        """The same with a delay of its own [s]."""
+        self.prepare(now)
+        self.queue.enqueue_later(content, attributes, now, origin, origin_at, delay)
+
+    def catch_up(self, now: float) -> None:
+        """Do all that is past at `now`, down to the completions inside a batch.
+
+        A user's call may change anything: before it, every message in work gets an event of its own.
+        """
+        if self._running:
+            return
+        board = self.board
+        present = float(self._env.now)
+        over = now < present or board.quiet
+        time = min(now, present)
+        for station in self.upstream:
+            station.catch_up(now)
+        self.run(time, through_workers=over)
+        until = time if over else nextafter(time, -inf)
+        for pool in self._pools:
+            if board.probing:
+                pool.catch_up(until)
+            else:
+                pool.go_stepwise(until)
+
+    def _held(self) -> Iterator[Message]:
+        """What workers hold without the queue keeping its deadline."""
+        for pool in self._pools:
+            for worker in pool.workers:
+                if worker.held:
+                    for message in worker.batch[worker.position :]:
+                        if message.deadline == worker.deadline:
+                            yield message
+
+    # ---------------------------------------------------------------- what workers ask for
+
+    def join(self, pool: Pool) -> deque[Any]:
+        """A pool polls here; returns where its waiting polls stand, the longest-waiting first."""
+        self._pools.append(pool)
+        return self._waiting
+
+    def schedule(self, worker: Any, time: float) -> None:
+        """Have the worker act at `time` [s]."""
+        self._serial = serial = self._serial + 1
+        worker.time = time
+        heappush(self._heap, (time, serial, worker))
+
+    def cancel(self, worker: Any) -> None:
+        """Do not have it act."""
+        worker.time = inf
+
+    def wait(self, pool: Pool, worker: Any, now: float) -> None:
+        """A poll begins to wait."""
+        worker.poll_started = now
+        self._waiting.append(worker)
+        if self._polls_end == inf:
+            self._polls_end = now + pool.wait_time
+        self._limit(now)
+
+    # ---------------------------------------------------------------- the loop
+
+    def run(self, limit: float, *, through_workers: bool) -> None:
+        """Do everything up to `limit`; at that very instant the workers' turn may be left for later."""
+        self._running = True
+        queue = self.queue
+        queue.on_change = None
+        sources = self._sources
+        source = sources[0] if len(sources) == 1 else Merged(sources)
+        last_work = limit if through_workers else nextafter(limit, -inf)
+        regular = len(sources) == len(self._pools) == 1 and self._rng is None and not queue.delay
+        while True:
+            if regular:
+                self._leap(sources[0], self._pools[0], limit, last_work)
+            if not self._step(source, limit, last_work):
+                break
+        queue.on_change = self._notice
+        self._running = False
+
+    def _step(self, source: Any, limit: float, last_work: float) -> bool:
+        """Do the next thing, by time and turn; False if there is none up to the limit."""
+        heap = self._heap
+        work = heap[0][0]
+        wake = self._wake
+        arrival = source.time
+        alarm = min(self.queue.due, self._polls_end) if self._waiting else inf
+        first = min(alarm, arrival, wake, work)
+        if first > limit or (first > last_work and first < min(alarm, arrival)):
+            return False
+        if first == alarm:
+            self._alarm(first)
+        elif first == arrival:
+            source.pull()
+            if self._waiting:
+                self._wake_at(first)
+        elif first == wake and (wake < work or self._wake_serial < heap[0][1]):
+            self._wake = inf
+            self._dispatch(first)
+        else:
+            worker = heappop(heap)[2]
+            if worker.time == first:
+                self._clock = first
+                worker.action(first)
+                if self._limited and not self.queue.limited:
+                    self._limited = False
+                    self._wake_at(first)
+        return True
+
+    def _leap(self, source: TrafficSource, pool: Any, limit: float, last_work: float) -> None:
+        """Do as `_step` for as long as it is the usual: one source, one pool, messages that were never received.
+
+        Everything is in local variables meanwhile. At the first thing that is not usual the state is put back, and
+        `_step` does it.
+        """
+        queue = self.queue
+        retention = queue.retention
+        if self._wake < inf or queue._place < inf or queue.limited or queue.moved_in or retention.heap is not None:
+            return
+        heap = self._heap
+        waiting = self._waiting
+        fresh = queue._fresh
+        size = pool.batch_size
+        crowded = queue.max_in_flight - size
+        timeout = queue.visibility_timeout
+        sample = pool.sample
+        random = pool.random
+        failure_rate = pool.failure_rate
+        sojourn = queue.sojourns.append
+        wait = queue.waits.append
+        end_to_end = queue._end_to_end
+        next_arrival = source.next
+        content = source.content
+        attributes = source.attributes
+        retained = retention.due
+        arrival = source.time
+        arrivals = number = 0
+        sent = queue._number
+        due = queue.due
+        polls_end = self._polls_end
+        alarm = polls_end if polls_end < due else due
+        serial = self._serial
+        in_flight = queue.in_flight
+        visible_time = queue._visible_time
+        flight_time = queue._flight_time
+        received = deleted = processed = failed = 0
+        busy = pool.busy
+        busy_time = pool.busy_time
+
+        while True:
+            work = heap[0][0]
+            if arrival <= work:
+                now = arrival
+                if now > limit or now >= alarm:
+                    break
+                message = Message()
+                message.content = content
+                message.attributes = attributes
+                sent += 1
+                message.number = sent
+                message.arrived_at = now
+                message.origin_at = now
+                message.origin = None
+                message.receive_count = 0
+                message.deadline = VISIBLE
+                visible_time -= now
+                fresh.append(message)
+                arrivals += 1
+                arrival = next_arrival()
+                if not waiting:
+                    continue
+                if arrival <= now or work <= now or in_flight > crowded:
+                    self._serial = serial
+                    self._wake_at(now)
+                    serial = self._serial
+                    break
+                worker = waiting.popleft()
+                if not waiting:
+                    polls_end = inf
+                    alarm = due
+                busy += 1
+                busy_time -= now
+            else:
+                now = work
+                worker = heap[0][2]
+                if now > last_work or now >= alarm or not worker.held:
+                    break
+                heappop(heap)
+                batch = worker.batch
+                failures = worker.failures
+                deadline = worker.deadline
+                if len(batch) == 1 and failures is None and not worker.position:
+                    message = batch[0]
+                    message.deadline = GONE
+                    since = message.arrived_at
+                    sojourn(now - since)
+                    wait(message.first_received_at - since)
+                    if end_to_end is not None:
+                        end_to_end.append(now - message.origin_at)
+                    flight_time += now
+                    deleted += 1
+                    in_flight -= 1
+                    processed += 1
+                else:
+                    at = worker.clock
+                    durations = worker.durations
+                    for position in range(worker.position, len(batch)):
+                        at += durations[position]
+                        message = batch[position]
+                        if failures is not None and position in failures:
+                            queue.flights.add(deadline, [message])
+                            if deadline < due:
+                                due = deadline
+                                if due < alarm:
+                                    alarm = due
+                            failed += 1
+                            continue
+                        message.deadline = GONE
+                        since = message.arrived_at
+                        sojourn(at - since)
+                        wait(message.first_received_at - since)
+                        if end_to_end is not None:
+                            end_to_end.append(at - message.origin_at)
+                        flight_time += at
+                        deleted += 1
+                        in_flight -= 1
+                    processed += len(batch) - worker.position
+                if not fresh:
+                    worker.batch = []
+                    busy -= 1
+                    busy_time += now
+                    worker.poll_started = now
+                    waiting.append(worker)
+                    if polls_end == inf:
+                        polls_end = now + pool.wait_time
+                        if polls_end < alarm:
+                            alarm = polls_end
+                    continue
+                if in_flight > crowded:
+                    worker.time = now
+                    worker.action = worker.poll
+                    heappush(heap, (now, 0, worker))
+                    break
+
+            # The worker receives.
+            deadline = now + timeout
+            worker.clock = now
+            worker.position = 0
+            worker.deadline = deadline
+            worker.held = True
+            worker.stepwise = False
+            worker.failures = None
+            number = len(fresh)
+            if number == 1 or size == 1:
+                message = fresh.popleft()
+                message.deadline = deadline
+                message.first_received_at = now
+                message.receive_count = 1
+                duration = sample()
+                end = now + duration
+                worker.batch = [message]
+                worker.durations = [duration]
+                if failure_rate and random() < failure_rate:
+                    worker.failures = _FIRST
+                number = 1
+                visible_time += now
+                flight_time -= now
+            else:
+                if number > size:
+                    number = size
+                batch = []
+                durations = []
+                end = now
+                for position in range(number):
+                    message = fresh.popleft()
+                    message.deadline = deadline
+                    message.first_received_at = now
+                    message.receive_count = 1
+                    batch.append(message)
+                    duration = sample()
+                    durations.append(duration)
+                    end += duration
+                    if failure_rate and random() < failure_rate:
+                        worker.fail(position)
+                worker.batch = batch
+                worker.durations = durations
+                visible_time += number * now
+                flight_time -= number * now
+            received += number
+            in_flight += number
+            if end >= deadline or end >= retained:
+                self._serial = serial
+                worker.go_stepwise()
+                serial = self._serial
+                if queue.due < due:
+                    due = queue.due
+                break
+            serial += 1
+            worker.time = end
+            worker.action = worker.finish_action
+            heappush(heap, (end, serial, worker))
+
+        source.time = arrival
+        source.count += arrivals
+        queue.sent += arrivals
+        queue._number = sent
+        queue.due = due
+        queue.received += received
+        queue.deleted += deleted
+        queue.in_flight += received - deleted
+        queue._visible_time = visible_time
+        queue._flight_time = flight_time
+        pool.processed += processed
+        pool.failed += failed
+        pool.busy = busy
+        pool.busy_time = busy_time
+        self._polls_end = polls_end
+        self._serial = serial
+
+    def _dispatch(self, now: float) -> None:
+        """Give what is receivable to the waiting polls."""
+        waiting = self._waiting
+        queue = self.queue
+        while waiting:
+            if self._rng is not None:
+                to_front(waiting, int(self._rng.random() * len(waiting)))
+            pool = waiting[0].pool
+            batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+            if not batch:
+                self._limit(now)
+                return
+            waiting.popleft().begin(batch, now)
+        self._polls_end = inf
+
+    def _limit(self, now: float) -> None:
+        """If polls wait for the number in flight to drop, each deletion must happen in its own event."""
+        if self.queue.limited:
+            self._limited = True
+            for pool in self._pools:
+                pool.go_stepwise(now)
+
+    def _alarm(self, now: float) -> None:
+        """Deadlines have come while polls wait."""
+        queue = self.queue
+        if self._polls_end <= now:
+            self._polls_end = renew_polls(self._waiting, self._pools[0].wait_time, queue, now)
+        if queue.due <= now:
+            queue.settle(now)
+            queue.renew_due()
+            if queue.visible:
+                self._wake_at(now)
+
+    def _wake_at(self, now: float) -> None:
+        """Give the waiting polls their turn, after what is already due at this instant."""
+        if self._wake == inf:
+            self._wake = now
+            self._serial = self._wake_serial = self._serial + 1
+
+    def prepare(self, now: float) -> None:
+        """A message is about to come: do what comes before it."""
+        if self._running:
+            return
+        for station in self.upstream:
+            station.prepare(now)
+        self.run(now, through_workers=False)
+        self._clock = now
+
+    def _notice(self) -> None:
+        """A dead letter has come, or a user has done something."""
+        if self._waiting:
+            self._wake_at(max(self._clock, self.queue.looked_at))
+
+
+_FIRST = [0]
+
+
+class Merged:
+    """Several sources, or none, as one."""
+
+    __slots__ = ("_sources", "time")
+
+    def __init__(self, sources: list[TrafficSource]) -> None:
+        self._sources = sources
+        self.time = min((source.time for source in sources), default=inf)
+
+    def pull(self) -> float:
+        """Let the next event happen; returns the time of the one after it [s]."""
+        first = min(self._sources, key=_time)
+        first.pull()
+        self.time = min(source.time for source in self._sources)
+        return self.time
+
+
+def _time(source: TrafficSource) -> float:
+    return source.time

@@ -1,0 +1,1 @@
+"""Scenarios as TOML: the inside of `msgsim.files`, loaded on first use."""

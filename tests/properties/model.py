@@ -1,0 +1,229 @@
+"""What a standard queue does, written as simply as it can be: one list, scanned whole at every question."""
+
+from math import inf, nextafter
+from typing import NamedTuple
+
+CAP = 43_200.0
+RECEIVES_BEFORE_BACK = 3
+
+
+class Refused(Exception):  # noqa: N818 - as in the tree of errors
+    """The model's refusal; its argument is the name of the error that the queue has to raise."""
+
+
+class Ticket(NamedTuple):
+    """One receive of one message: what a receipt handle stands for."""
+
+    item: "Item"
+    receive_count: int
+    received_at: float
+
+
+class Item:
+    """A message in a queue of the model."""
+
+    def __init__(self, number: int, body: str, sent_at: float, arrived_at: float) -> None:
+        self.number = number
+        self.body = body
+        self.sent_at = sent_at
+        self.arrived_at = arrived_at
+        self.place = arrived_at
+        self.state = "visible"
+        self.until = inf
+        self.receive_count = 0
+        self.received_here = False
+        self.left_at = inf
+
+
+class ModelQueue:
+    """A standard queue without any index: a message is visible, in flight, delayed, or it has left in some way."""
+
+    def __init__(
+        self,
+        *,
+        visibility_timeout: float = 30.0,
+        delay: float = 0.0,
+        retention: float = 345_600.0,
+        wait_time: float = 0.0,
+        max_in_flight: int = 120_000,
+        max_receive_count: float = inf,
+        dead_letter_queue: "ModelQueue | None" = None,
+    ) -> None:
+        self.visibility_timeout = visibility_timeout
+        self.delay = delay
+        self.retention = retention
+        self.wait_time = wait_time
+        self.max_in_flight = max_in_flight
+        self.max_receive_count = max_receive_count
+        self.dead_letter_queue = dead_letter_queue
+        self.items: list[Item] = []
+        self.gone: list[Item] = []
+        self.jobs: list[tuple[float, Ticket]] = []
+        self.now = -inf
+        self.purged_at = -inf
+        self.came = 0
+        self.received = self.redelivered = self.empty_receives = 0
+        self.left = dict.fromkeys(("deleted", "dead_lettered", "expired", "purged"), 0)
+        self.timeouts = 0
+        self.areas = {"visible": 0.0, "in_flight": 0.0, "delayed": 0.0}
+        self.accounted_at = 0.0
+
+    # what is there
+
+    def those(self, state: str) -> list[Item]:
+        return [item for item in self.items if item.state == state]
+
+    def counts(self) -> tuple[int, int, int]:
+        return len(self.those("visible")), len(self.those("in_flight")), len(self.those("delayed"))
+
+    def line(self) -> list[Item]:
+        """Who is next: oldest first, by number at one instant; after three receives to the back (SQS-RCV-8)."""
+        return sorted(self.those("visible"), key=lambda item: (item.place, item.number))
+
+    def next_deadline(self) -> float | None:
+        """Timeouts and delays end at their deadline; retention is strict, so it bites a moment after (SQS-RET-1)."""
+        deadlines = [item.until for item in self.items if item.state != "visible"]
+        deadlines += [nextafter(item.sent_at + self.retention, inf) for item in self.items]
+        return min(deadlines, default=None)
+
+    def age_of_oldest(self, now: float) -> float:
+        """Without those that three receives or more have moved to the back (CW-SQS-1)."""
+        young = [item for item in self.items if item.receive_count < RECEIVES_BEFORE_BACK]
+        return max((now - item.arrived_at for item in young), default=0.0)
+
+    def residence(self, now: float) -> float:
+        everyone = self.items + self.gone
+        return sum(min(now, item.left_at) - item.arrived_at for item in everyone)
+
+    # time
+
+    def advance(self, now: float) -> None:
+        """Let happen what is due, one thing at a time, the earliest first."""
+        assert now >= self.now
+        while True:
+            happenings: list[tuple[float, int, Item | Ticket]] = []
+            for item in self.items:
+                if item.state != "visible" and item.until <= now:
+                    happenings.append((item.until, 0, item))
+                if item.sent_at + self.retention < now:
+                    happenings.append((max(item.sent_at + self.retention, item.arrived_at), 1, item))
+            happenings += [(at, 2, ticket) for at, ticket in self.jobs if at <= now]
+            if not happenings:
+                break
+            at, kind, what = min(happenings, key=lambda happening: happening[:2])
+            self.account(at)
+            if isinstance(what, Ticket):
+                self.jobs.remove((at, what))
+                self.end(what, at)
+            elif kind == 1:
+                self.leave(what, "expired", at)
+            else:
+                self.show(what, at)
+        self.account(now)
+        self.now = now
+
+    def account(self, at: float) -> None:
+        """Integrate the number in each state over time, a rectangle at a time."""
+        for state in self.areas:
+            self.areas[state] += len(self.those(state)) * (at - self.accounted_at)
+        self.accounted_at = at
+
+    def show(self, item: Item, at: float) -> None:
+        if item.state == "in_flight":
+            self.timeouts += 1
+            item.place = at if item.receive_count >= RECEIVES_BEFORE_BACK else item.arrived_at
+        item.state = "visible"
+        item.until = inf
+
+    def hide(self, item: Item, state: str, until: float) -> None:
+        item.state = state
+        item.until = until
+
+    def leave(self, item: Item, how: str, at: float) -> None:
+        self.items.remove(item)
+        self.gone.append(item)
+        self.left[how] += 1
+        item.state = "gone"
+        item.left_at = at
+
+    # the verbs, at the time to which the queue has been advanced
+
+    def send(self, number: int, body: str, delay: float | None = None) -> Item:
+        self.advance(self.now)
+        item = Item(number, body, self.now, self.now)
+        self.items.append(item)
+        self.came += 1
+        wanted = self.delay if delay is None else delay
+        if wanted:
+            self.hide(item, "delayed", self.now + wanted)
+        return item
+
+    def receive(self, limit: int, timeout: float | None = None, wait_time: float | None = None) -> list[Ticket]:
+        self.advance(self.now)
+        wait = self.wait_time if wait_time is None else wait_time
+        room = self.max_in_flight - len(self.those("in_flight"))
+        if room <= 0 and not wait:
+            raise Refused("OverLimit")
+        tickets = self.take(min(limit, max(room, 0)), self.visibility_timeout if timeout is None else timeout)
+        if not tickets and not wait:
+            self.empty_receives += 1
+        return tickets
+
+    def take(self, limit: int, timeout: float) -> list[Ticket]:
+        self.advance(self.now)
+        tickets: list[Ticket] = []
+        for item in self.line():
+            if len(tickets) == limit:
+                break
+            if item.receive_count >= self.max_receive_count:
+                self.dead_letter(item)
+                continue
+            if item.received_here:
+                self.redelivered += 1
+            item.received_here = True
+            item.receive_count += 1
+            self.received += 1
+            self.hide(item, "in_flight", self.now + timeout)
+            tickets.append(Ticket(item, item.receive_count, self.now))
+        return tickets
+
+    def dead_letter(self, item: Item) -> None:
+        assert self.dead_letter_queue is not None
+        self.leave(item, "dead_lettered", self.now)
+        moved = Item(item.number, item.body, item.sent_at, self.now)
+        moved.receive_count = item.receive_count
+        self.dead_letter_queue.advance(self.now)
+        self.dead_letter_queue.items.append(moved)
+        self.dead_letter_queue.came += 1
+
+    def delete(self, ticket: Ticket) -> bool:
+        """Only the latest receive deletes; anything else is no error and does nothing (SQS-VIS-6, SQS-VIS-9)."""
+        self.advance(self.now)
+        if ticket.item.state == "gone" or ticket.item.receive_count != ticket.receive_count:
+            return False
+        self.leave(ticket.item, "deleted", self.now)
+        return True
+
+    def end(self, ticket: Ticket, at: float) -> None:
+        """A worker has completed a message."""
+        if ticket.item.state != "gone" and ticket.item.receive_count == ticket.receive_count:
+            self.leave(ticket.item, "deleted", at)
+
+    def change_visibility(self, ticket: Ticket, timeout: float) -> None:
+        """From now on, not added; any handle acts on the present delivery (SQS-VIS-2, SQS-VIS-7)."""
+        self.advance(self.now)
+        item = ticket.item
+        if item.state == "gone" or timeout > CAP - (self.now - ticket.received_at):
+            raise Refused("InvalidParameterValue")
+        if timeout:
+            self.hide(item, "in_flight", self.now + timeout)
+        elif item.state == "in_flight":
+            self.show(item, self.now)
+
+    def purge(self) -> None:
+        self.advance(self.now)
+        if self.now < self.purged_at + 60:
+            raise Refused("PurgeQueueInProgress")
+        self.purged_at = self.now
+        for item in list(self.items):
+            self.leave(item, "purged", self.now)
