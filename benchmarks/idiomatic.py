@@ -4,8 +4,8 @@ A queue is a `Store`, a worker is a process, and each delivery from a queue with
 that waits for it and puts the message back, at the end of the queue, unless it has been deleted. Where no message can
 fail (`many_servers`, `filtered_topic`) nobody would write such timers, so there are none.
 
-The functions take the same arguments as those of `bare.py` and give the same counts and statistics.
-`python benchmarks/idiomatic.py` checks that, and that no message is lost, and prints both times.
+The functions take the same arguments as those of `bare.py` and give the same counts; there are no probes and no
+integrals, and what messages and queues do not need is not there.
 """
 
 from collections import deque
@@ -15,9 +15,8 @@ from math import inf
 from random import Random
 from typing import Any
 
-import bare
 import simpy
-from baseline import Model, Result, check_agreement, check_books, describe, fastest, traffic
+from baseline import Model, Result, describe
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -334,17 +333,3 @@ def order_pipeline(
 
 
 MODELS: tuple[Model, ...] = (visibility_spike, many_servers, filtered_topic, order_pipeline)
-
-
-def main() -> None:
-    print(f"{'model':18}{'traffic':>10}{'bare [s]':>10}{'SimPy [s]':>11}{'ratio':>8}")
-    for lean, model in zip(bare.MODELS, MODELS, strict=True):
-        expected, result = lean(), model()
-        check_books(model.__name__, result)
-        check_agreement(model.__name__, expected, result)
-        least, seconds = fastest(lean), fastest(model, rounds=2)
-        print(f"{model.__name__:18}{traffic(result):10,.0f}{least:10.3f}{seconds:11.3f}{seconds / least:8.1f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,7 @@
 """The command line: `msgsim run`, `msgsim examples`, `msgsim check`.
 
-Exit status: 0 fine, 1 a run whose books do not balance, 2 bad input (one line per problem), 130 ended by Ctrl-C.
+Exit status: 0 fine, 1 a bug in msgsim, such as books that do not balance, 2 bad input (one line per problem), 130 ended
+by Ctrl-C.
 """
 
 import re
@@ -15,6 +16,7 @@ from importlib.util import find_spec
 from math import inf, nextafter
 from os import O_WRONLY, devnull, dup2
 from os import open as open_descriptor
+from os.path import realpath
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import current_thread, main_thread
@@ -34,7 +36,7 @@ from msgsim.run import Run
 from msgsim.scenario import SECTIONS, Scenario
 from msgsim.simulation import Simulation
 
-FINE, UNBALANCED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+FINE, OUR_BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
 
@@ -67,7 +69,7 @@ def _version() -> str:
     try:
         return version_of("msgsim")
     except PackageNotFoundError:  # run from its source folder
-        return "of an uninstalled source folder"
+        return "unknown (not installed)"
 
 
 app = App(
@@ -113,8 +115,8 @@ def run_command(
         csv: write the time series to this CSV file.
         quiet: print nothing but errors.
     """  # noqa: E501 - a parameter's help is one line
-    targets = _outputs(name_or_file, report=report, json=json, csv=csv)
     scenario = load(name_or_file)
+    targets = _outputs(name_or_file, report=report, json=json, csv=csv)
     for change in changes:
         path, equals, value = change.partition("=")
         if not equals or not path:
@@ -183,9 +185,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard(sys.stdout)
         return FINE
     except (CycloptsError, MsgsimError, OSError, MemoryError, RecursionError) as error:
-        return _complain(_in_words(error), UNBALANCED if isinstance(error, AuditError) else BAD_INPUT)
+        return _complain(_in_words(error), OUR_BUG if isinstance(error, AuditError) else BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - no input gives a traceback, not even one that finds a bug
+        problem = f"{type(error).__name__}: {error}; this is a bug in msgsim, please report it with its input"
+        return _complain(problem, OUR_BUG)
     return int(status or FINE)
 
 
@@ -208,25 +213,31 @@ def _seconds(option: str, written: str, *, zero: bool = False) -> float:
 def _outputs(source: str, **given: str | None) -> dict[str, str]:
     """The files to write, by kind, after a trial that writes nothing."""
     targets = {kind: path for kind, path in given.items() if path is not None}
-    taken = {Path(source).absolute(): "the scenario is read from there"}
+    taken = {realpath(source): "the scenario is read from there"}
     for kind, path in targets.items():
-        try:
-            target = Path(path).absolute()
-            if target.exists() and not target.is_file():
-                raise DeclarationError(f"--{kind}", f"{path} is no regular file")
-            if target in taken:
-                raise DeclarationError(f"--{kind}", f"{path}: {taken[target]}")
-            taken[target] = f"--{kind} is written there"
-            with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-"):
-                pass
-        except (OSError, ValueError) as error:
-            if isinstance(error, DeclarationError):
-                raise
-            reason = getattr(error, "strerror", None) or error
-            raise DeclarationError(f"--{kind}", f"{path} cannot be written: {reason}") from None
+        problem = _why_not(path, taken)
+        if problem:
+            raise DeclarationError(f"--{kind}", f"{path}: {problem}")
+        taken[realpath(path)] = f"--{kind} is written there"
     if "report" in targets and find_spec("matplotlib") is None:
         raise MissingExtra("matplotlib", "plot")
     return targets
+
+
+def _why_not(path: str, taken: dict[str, str]) -> str:
+    """Why a file cannot be written; nothing if it can."""
+    try:
+        target = Path(realpath(path))
+        if target.is_dir():
+            return "is a folder"
+        if target.exists() and not target.is_file():  # a pipe or a terminal: it may be written to twice
+            return ""
+        if str(target) in taken:
+            return taken[str(target)]
+        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-"):
+            return ""
+    except (OSError, ValueError) as error:
+        return f"cannot be written: {getattr(error, 'strerror', None) or error}"
 
 
 def _inventory(scenario: Scenario) -> str:

@@ -20,9 +20,9 @@ DAY = 86_400.0
 def bounds(low: float, high: float, unit: str = "", rule: str = "", *, above: bool = False) -> str:
     """The allowed range in words, with unit and rule id."""
     if high == math.inf:
-        words = f"more than {low:g}" if above else f"{low:g} or more"
+        words = f"more than {low:.12g}" if above else f"{low:.12g} or more"
     else:
-        words = f"more than {low:g}, up to {high:g}" if above else f"{low:g} to {high:g}"
+        words = f"more than {low:.12g}, up to {high:.12g}" if above else f"{low:.12g} to {high:.12g}"
     return words + (f" [{unit}]" if unit else "") + (f" ({rule})" if rule else "")
 
 
@@ -45,7 +45,7 @@ def check_number(
     problem = ""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         problem = "is not a number"
-    elif not math.isfinite(value) or value < low or value > high or (above and value == low):
+    elif not low <= value <= high or abs(value) == math.inf or (above and value == low):
         problem = "is not allowed"
     elif integer and value != int(value):
         problem = "is not a whole number"
@@ -55,7 +55,12 @@ def check_number(
 
 
 def _to_float(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _to_int(value: Any) -> Any:

@@ -91,9 +91,9 @@ def exactly(seconds: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text from elsewhere on one line, without control characters.
+    r"""A text from elsewhere on one line, without control characters.
 
-    >>> one_line("no\\n  luck\\x1b[0m")
+    >>> one_line("no\n  luck\x1b[0m")
     'no luck [0m'
     """
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -218,19 +218,24 @@ class Meter:
         """Assert that the entity's books balance.
 
         Raises:
-            AuditError: says which numbers differ.
+            AuditError: says which numbers differ, and when.
         """
         live = self.live
         if isinstance(live, StandardQueue):
             live.check(now, deep=deep or live.in_flight + live.delayed < ALWAYS_DEEP)
         elif isinstance(live, (TopicFanout, SendingAccount, WorkerPool)):
-            live.check()
+            try:
+                live.check()
+            except AuditError as error:
+                raise AuditError(f"{error} (at {now:g} s)") from None
 
-    def record(self, now: float) -> Record:
-        """Everything so far, as plain data; the last row is of `now`."""
-        samples = {name: values[self.skip.get(name, 0) :] for name, values in self.samples().items()}
+    def record(self, now: float, *, warm: bool) -> Record:
+        """Everything so far, as plain data; the last row is of `now`. Means and samples only if it is warm."""
+        samples = {
+            name: values[self.skip.get(name, 0) if warm else len(values) :] for name, values in self.samples().items()
+        }
         series = {name: row[:] for name, row in self.rows.items()}
-        span = now - self._begun
+        span = now - self._begun if warm else 0.0
         means = {}
         if span > 0:
             begun = self._integrals
@@ -286,9 +291,9 @@ class Probe:
             for row in meter.rows.values():
                 row.pop()
 
-    def records(self, now: float) -> dict[str, Record]:
-        """Everything so far, as plain data; after a reading at `now`."""
-        return {meter.name: meter.record(now) for meter in self._meters}
+    def records(self, now: float, *, warm: bool) -> dict[str, Record]:
+        """Everything so far, as plain data; after a reading at `now`. `warm` says whether the warm-up is over."""
+        return {meter.name: meter.record(now, warm=warm) for meter in self._meters}
 
     def compare(self, now: float) -> list[str]:
         """Little's law as an identity: the integral of each queue's length against the time its messages spent there.
@@ -305,8 +310,8 @@ class Probe:
             spent = queue.residence(now)
             if abs(area - spent) > TOLERANCE * max(area, spent, 1.0):
                 found.append(
-                    f"queue {queue.name!r}: the integral of its length is {area!r} message s, but its messages spent "
-                    f"{spent!r} s in it"
+                    f"queue {queue.name!r} at {now:g} s: the integral of its length is {area!r} message s, but its "
+                    f"messages spent {spent!r} s in it"
                 )
         return found
 
@@ -316,4 +321,3 @@ ALWAYS_DEEP = 10_000
 
 TOLERANCE = 1e-9
 """How closely the integral of a queue's length must agree with its messages' times, relatively."""
-

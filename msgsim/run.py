@@ -103,7 +103,7 @@ class Run:
         return self.times, self._series(entity, metric, COUNTER, GAUGE)
 
     def samples(self, entity: str, metric: str) -> "array[float]":
-        """The values of a sample metric after the warm-up, in the order in which messages were done.
+        """The values of a sample metric after the warm-up, in the order in which batches of messages were done.
 
         Raises:
             UnknownName: no such entity or metric, or the metric has no samples.
@@ -150,7 +150,7 @@ class Run:
         if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 <= q <= 1:
             raise UnknownName(f"{q!r} is not a quantile; allowed: 0 to 1")
         values = self._ordered(entity, metric)
-        return values[max(0, ceil(q * len(values)) - 1)] if values else nan
+        return values[max(0, ceil(round(q * len(values), 9)) - 1)] if values else nan
 
     def stat(self, entity: str, metric: str, statistic: str) -> float:
         """One statistic by name: mean, p50, p90, p99, p99.9, max, total or final.
@@ -294,9 +294,8 @@ class Run:
     def _expect(self, entity: str, metric: str, *shapes: str) -> Metric:
         found = metric_of(self._record(entity).kind, entity, metric)
         if found.shape not in shapes:
-            raise UnknownName(
-                f"{entity}.{metric} is a {found.shape}: it has {', '.join(_OFFERED[found.shape])}, not what was asked for"
-            )
+            offered = ", ".join(_OFFERED[found.shape])
+            raise UnknownName(f"{entity}.{metric} is a {found.shape}: it has {offered}, not what was asked for")
         return found
 
     def _series(self, entity: str, metric: str, *shapes: str) -> "array[Any]":

@@ -1,7 +1,7 @@
 """Scenario: everything that takes part in a run, declared, and checked as a whole."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ from msgsim.bus.outbox import Outbox
 from msgsim.bus.queue import Queue
 from msgsim.bus.topic import Topic
 from msgsim.declare import HOUR, copied, number, text
-from msgsim.engine.actions import Join, Publish, SendEmail, SendMessage
+from msgsim.engine.actions import Action, Join, Publish, SendEmail, SendMessage
 from msgsim.engine.curves import Sum
 from msgsim.engine.traffic import Traffic
 from msgsim.engine.workers import Workers
@@ -27,6 +27,7 @@ SECTIONS: dict[str, type] = {
 """The parts of a scenario and the class of their members."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ALLOWED = "1 to 80 letters, digits, '-' and '_'"
 
 
 def _section(kind: type) -> Any:
@@ -35,9 +36,7 @@ def _section(kind: type) -> Any:
             raise DeclarationError(attribute.name, f"{value!r} is not a table of names and {kind.__name__}")
         for name, member in value.items():
             if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise DeclarationError(
-                    attribute.name, f"{name!r} is not a name; allowed: 1 to 80 letters, digits, '-' and '_' (SQS-Q-1)"
-                )
+                raise DeclarationError(attribute.name, f"{name!r} is not a name; allowed: {_ALLOWED} (SQS-Q-1)")
             if not isinstance(member, kind):
                 raise DeclarationError(f"{attribute.name}.{name}", f"{member!r} is not a {kind.__name__}")
 
@@ -77,8 +76,7 @@ class Scenario:
         self._check_names()
         self._check_references()
         self._check_redrives()
-        for _ in self.joins().values():
-            pass
+        self.joins()
 
     def to_toml(self) -> str:
         """The scenario as a TOML text that `from_toml` reads back as an equal scenario.
@@ -129,13 +127,15 @@ class Scenario:
                 if not isinstance(action, Join):
                     continue
                 path = f"workers.{pool}.on_success.{position}"
+                self._check_join_name(action.name, f"{path}.name")
                 users.setdefault(action.name, []).append(pool)
                 if action.parts and full.setdefault(action.name, action) != action:
                     raise DeclarationError(path, f"join {action.name!r} is declared differently in another pool")
         for name, pools in users.items():
             if name not in full:
                 raise DeclarationError(
-                    f"workers.{pools[0]}.on_success", f"no pool says what join {name!r} is: give its parts and then once"
+                    f"workers.{pools[0]}.on_success",
+                    f"no pool says what join {name!r} is: give its parts and then once",
                 )
             missing = [part for part in full[name].parts if part not in pools]
             extra = [pool for pool in pools if pool not in full[name].parts]
@@ -173,6 +173,13 @@ class Scenario:
                 if other != name:  # pragma: no cover - 1 in 2**28 per pair
                     raise DeclarationError(f"{section}.{name}", f"its ids would collide with {other!r}'s: rename one")
 
+    def _check_join_name(self, name: str, path: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise DeclarationError(path, f"{name!r} is not a name; allowed: {_ALLOWED}")
+        for section in SECTIONS:
+            if name in getattr(self, section):
+                raise DeclarationError(path, f"{section}.{name} has that name already; names are unique over all")
+
     def _check_references(self) -> None:
         for name, topic in self.topics.items():
             for position, subscription in enumerate(topic.subscriptions):
@@ -190,9 +197,14 @@ class Scenario:
                     raise DeclarationError(f"traffic.{name}.subject", f"{traffic.to!r} is a queue; it takes no subject")
         for name, workers in self.workers.items():
             self._find("queue", workers.queue, f"workers.{name}.queue")
-            self._check_actions(workers.on_success, f"workers.{name}.on_success")
+            self.check_actions(workers.on_success, f"workers.{name}.on_success")
 
-    def _check_actions(self, actions: Any, path: str) -> None:
+    def check_actions(self, actions: Sequence[Action], path: str) -> None:
+        """Check that what actions name is there.
+
+        Raises:
+            DeclarationError: it is not; says which name at which path.
+        """
         for position, action in enumerate(actions):
             here = f"{path}.{position}"
             if isinstance(action, SendEmail):
@@ -204,7 +216,7 @@ class Scenario:
             elif isinstance(action, Join):
                 for place, part in enumerate(action.parts):
                     self._find("worker pool", part, f"{here}.parts.{place}")
-                self._check_actions(action.then, f"{here}.then")
+                self.check_actions(action.then, f"{here}.then")
 
     def _find(self, what: str, name: str, path: str) -> None:
         sections = {"queue": self.queues, "topic": self.topics, "outbox": self.outboxes, "worker pool": self.workers}
@@ -237,12 +249,13 @@ def _replaced(owner: Any, path: list[str], value: Any, walked: str) -> Any:
         if step not in owner and (rest or not _open(walked)):
             raise UnknownName.among(f"{walked or 'path'} entry", step, owner)
         return {**owner, step: _replaced(owner[step], rest, value, here) if rest else value}
-    if isinstance(owner, tuple):
+    if isinstance(owner, (list, tuple)):
         if not step.isdecimal() or int(step) >= len(owner):
-            raise UnknownName(f"{walked} has the positions 0 to {len(owner) - 1}, not {step!r}")
+            positions = f"has the positions 0 to {len(owner) - 1}" if owner else "is empty"
+            raise UnknownName(f"{walked} {positions}; there is no {step!r}")
         place = int(step)
         item = _replaced(owner[place], rest, value, here) if rest else value
-        return (*owner[:place], item, *owner[place + 1 :])
+        return type(owner)((*owner[:place], item, *owner[place + 1 :]))
     if not attrs.has(type(owner)):
         raise UnknownName(f"{walked} is {owner!r}; it has nothing named {step!r}")
     fields = {field.name for field in attrs.fields(type(owner)) if field.init}
@@ -261,5 +274,3 @@ def _replaced(owner: Any, path: list[str], value: Any, walked: str) -> Any:
 def _open(path: str) -> bool:
     """Whether a table may get new keys: attributes and filter policies, not the sections of a scenario."""
     return path.endswith((".attributes", ".filter_policy"))
-
-

@@ -33,7 +33,7 @@ from msgsim.engine.stations import Station
 from msgsim.engine.streams import stream
 from msgsim.engine.traffic import TrafficSource
 from msgsim.engine.workers import WorkerPool
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, HandlerError
 from msgsim.metrics import Meter, Probe
 from msgsim.run import Run
 from msgsim.scenario import Scenario
@@ -89,8 +89,10 @@ class Simulation:
         self.lazy = lazy
         self.warm_up = scenario.warm_up if warm_up is None else warm_up
         check_number("warm_up", self.warm_up, unit="s")
+        self.warm_up = float(self.warm_up)
         self.probe_interval = min(MINUTE, length / PROBES) if probe is None else probe
         check_number("probe", self.probe_interval, above=True, unit="s")
+        self.probe_interval = float(self.probe_interval)
 
         self.env = Environment()
         self._board = Board(self.env)
@@ -106,18 +108,20 @@ class Simulation:
             target = self._stations[queue.redrive.to] if queue.redrive else None
             if isinstance(station, LazyStation) and isinstance(target, LazyStation):
                 target.upstream.append(station)
-        ports = {name: station if station.lazy else station.queue for name, station in self._stations.items()}
+        ports: dict[str, LazyStation | StandardQueue] = {
+            name: station if isinstance(station, LazyStation) else station.queue
+            for name, station in self._stations.items()
+        }
         self._outboxes = {
             name: SendingAccount(outbox, name, rng=self._stream(name, "outcomes"), epoch=scenario.epoch)
             for name, outbox in scenario.outboxes.items()
         }
         self._topics = {
-            name: TopicFanout(
-                topic, name, endpoints=ports, rng=self._stream(name, "deliveries"), epoch=scenario.epoch
-            )
+            name: TopicFanout(topic, name, endpoints=ports, rng=self._stream(name, "deliveries"), epoch=scenario.epoch)
             for name, topic in scenario.topics.items()
         }
-        for live in (*self._topics.values(), *self._outboxes.values()):
+        driven: list[TopicFanout | SendingAccount] = [*self._topics.values(), *self._outboxes.values()]
+        for live in driven:
             self._drivers.append(Driver(self.env, self._board, live))
         self._declared_joins = scenario.joins()
         self._joins = {name: JoinState(name, len(join.parts)) for name, join in self._declared_joins.items()}
@@ -169,8 +173,8 @@ class Simulation:
 
     @property
     def messages(self) -> int:
-        """Messages that queues have taken in so far."""
-        return sum(queue.sent for queue in self.queues.values())
+        """Messages that queues have taken in, as of the latest look at them; a probe is one."""
+        return sum(queue.sent for queue in self._queues.values())
 
     def run(self, until: float, progress: Progress | None = None) -> None:
         """Go on up to and including an instant.
@@ -190,6 +194,7 @@ class Simulation:
             self._run(until, progress)
         finally:
             self._board.quiet = True
+            self._board.inside = self._board.probing = False
 
     def _run(self, until: float, progress: Progress | None) -> None:
         if progress is not None:
@@ -202,16 +207,21 @@ class Simulation:
         run_through(self.env, until)
 
     def result(self, *, interrupted: bool = False) -> Run:
-        """What has happened so far, as plain data. Can be asked for at any time; it changes nothing."""
+        """What has happened so far, as plain data. Can be asked for at any time; it changes nothing.
+
+        Only the last digit of a gauge's mean may depend on it: looking inside a batch adds up the same times in another
+        order.
+        """
         now = self.now
         probe = self._probe
         self._board.probing = True
+        known = len(probe.violations)
         extra = not probe.times or probe.times[-1] < now
         if extra:
             probe.look(now, deep=True)
         else:
             probe.settle(now)
-        records = probe.records(now)
+        records = probe.records(now, warm=now >= self.warm_up)
         run = Run(
             scenario=self.scenario,
             seed=self.seed,
@@ -227,6 +237,7 @@ class Simulation:
         )
         if extra:
             probe.drop_last()
+            del probe.violations[known:]
         self._board.probing = False
         return run
 
@@ -284,7 +295,7 @@ class Simulation:
         desk = None
         if declared.handler is not None:
             rng = self._stream(name, "handler")
-            desk = Desk(declared.handler, name, queue, rng, lambda action: self._wire(action, name))
+            desk = Desk(declared.handler, name, queue, rng, lambda action: self._wire_returned(action, name))
         pool = WorkerPool(
             declared,
             name,
@@ -330,6 +341,18 @@ class Simulation:
         if isinstance(action, Join):
             return JoinStep(self._joins[action.name], self._declared_joins[action.name].parts.index(pool))
         raise DeclarationError(f"workers.{pool}", f"{action!r} is not an action")
+
+    def _wire_returned(self, action: Action, pool: str) -> Step:
+        """Wire an action that a handler returned."""
+        try:
+            self.scenario.check_actions([action], "it")
+        except DeclarationError as error:
+            raise HandlerError(f"the handler of {pool!r} returned {action!r}: {error.problem}") from None
+        if isinstance(action, Join):
+            join = self._declared_joins.get(action.name)
+            if join is None or pool not in join.parts:
+                raise HandlerError(f"the handler of {pool!r} returned {action!r}, of which the pool is not a part")
+        return self._wire(action, pool)
 
     def _begin(self, now: float) -> None:
         self._board.probing = True
@@ -383,7 +406,7 @@ class Shifts:
         self._timer.arm(0.0)
 
     def _change(self, now: float) -> None:
-        self._pool.resize(round(self._curve.rate(now)), now)
+        self._pool.shift(round(self._curve.rate(now)), now)
         end, form = self._curve.stretch(now)
         level_only = not (form.slope or form.tails or form.waves)
         following = end if level_only else min(end, now + SHIFT_STEP)
@@ -430,4 +453,3 @@ def simulate(
     if audit:
         run.audit()
     return run
-

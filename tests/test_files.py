@@ -15,7 +15,7 @@ from msgsim.errors import DeclarationError, UnknownName
 NAMES = st.text("abcXYZ019-_", min_size=1, max_size=10)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TEMPLATES = TEXTS.map(lambda text: text.replace("{", "{{").replace("}", "}}")) | st.sampled_from(
-    ["{n}", "order {n} on {date:+3d}", "{attributes[kind]} – {elapsed:.0f} s"]
+    ["{n}", "order {n} on {date:+3d}", "{attributes[kind]} € {elapsed:.0f} s"]
 )
 BODIES = TEMPLATES.filter(bool)
 POSITIVE = st.floats(0, 1e9, exclude_min=True)
@@ -120,18 +120,18 @@ def queues(draw: st.DrawFn, dead: list[str]) -> ms.Queue:
 
 @st.composite
 def subscriptions(draw: st.DrawFn, names: list[str]) -> tuple[ms.Subscription, ...]:
-    made = []
-    for name in draw(st.lists(st.sampled_from(names), unique=True, max_size=3) if names else st.just([])):
-        made.append(
-            ms.Subscription(
-                endpoint=name,
-                filter_policy=draw(optional(POLICIES)),
-                filter_scope=draw(st.sampled_from(["MessageAttributes", "MessageBody"])),
-                raw=draw(st.booleans()),
-                delivery_delay=draw(optional(distributions())),
-                failure_rate=draw(st.floats(0, 1)),
-            )
+    chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=3)) if names else []
+    made = [
+        ms.Subscription(
+            endpoint=name,
+            filter_policy=draw(optional(POLICIES)),
+            filter_scope=draw(st.sampled_from(["MessageAttributes", "MessageBody"])),
+            raw=draw(st.booleans()),
+            delivery_delay=draw(optional(distributions())),
+            failure_rate=draw(st.floats(0, 1)),
         )
+        for name in chosen
+    ]
     if draw(st.booleans()):
         made.append(ms.Subscription(endpoint="+1 555", protocol="sms"))
     return tuple(made)
@@ -255,7 +255,7 @@ def joined(pool: ms.Workers, join: ms.Join) -> ms.Workers:
     return attrs.evolve(pool, on_success=(*pool.on_success, join))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=50)
 @given(scenarios())
 def test_what_is_written_is_read_back_as_an_equal_scenario(scenario: ms.Scenario) -> None:
     source = scenario.to_toml()
@@ -340,7 +340,7 @@ on_success = [{ type = "send-email", outbox = "ses" }]
 
 
 def test_long_lists_are_broken_into_lines() -> None:
-    rate = ms.Trace(range(100), 60)
+    rate = ms.Trace(list(range(100)), 60)
     source = ms.Scenario(queues={"q": ms.Queue()}, traffic={"t": ms.Traffic(to="q", rate=rate)}).to_toml()
     assert ms.Scenario.from_toml(source).traffic["t"].rate == rate
     steps = ms.Workers(
@@ -456,11 +456,11 @@ def write(content: bytes) -> Callable[[Path], str]:
     [
         (lambda folder: str(folder / "nope.toml"), "nope.toml: there is no such file"),
         (lambda folder: str(folder / "nope"), "nope: there is no such file"),
-        (lambda folder: str(folder), ": cannot be read: Is a directory"),
+        (str, ": cannot be read: Is a directory"),
         (lambda _: "a\0b.toml", "cannot be read: embedded null byte"),
         (write(b"\xff\xfe\x00"), "bad.toml: is not a text file: it has bytes that are not UTF-8"),
         (write(b"a = [1,\n  oops]"), "bad.toml: not TOML: Invalid value (at line 2, column 3)"),
-        (write(b"a = 1\na = 2"), "bad.toml: not TOML: Cannot overwrite a value (at line 2, column 6)"),
+        (write(b"a = 1\na = 2\n"), "bad.toml: not TOML: Cannot overwrite a value (at line 2, column 6)"),
         (write(b"a = " + b"[" * 100_000), "bad.toml: not TOML that can be read: nested too deeply"),
         (write(b"a = " + b"1" * 5000), "bad.toml: not TOML that can be read: a number has too many digits"),
         (write(b"[traffic.t.attributes]\n" + b"a." * 5000 + b"a = 1"), "bad.toml: nested too deeply"),
@@ -485,7 +485,7 @@ def test_a_file_that_is_far_too_large_is_not_held_in_memory(tmp_path: Path) -> N
 
 def test_a_name_that_is_neither_example_nor_file_is_unknown() -> None:
     with pytest.raises(
-        UnknownName, match="no example or file named 'black-fryday'; did you mean 'black-friday'.*month-end"
+        UnknownName, match=r"no example or file named 'black-fryday'; did you mean 'black-friday'.*month-end"
     ):
         ms.load("black-fryday")
     with pytest.raises(UnknownName, match="no example named 'x'"):
@@ -504,7 +504,11 @@ BASE = ms.Scenario(
     topics={"orders": ms.Topic(subscriptions=[ms.Subscription(endpoint="emails", filter_policy={"kind": ["a"]})])},
     queues={"emails": ms.Queue(), "dead": ms.Queue()},
     outboxes={"ses": ms.Outbox()},
-    traffic={"shop": ms.Traffic(to="orders", rate=ms.Constant(2) + ms.Spike(600, 400, 120), attributes={"kind": "a"})},
+    traffic={
+        "shop": ms.Traffic(
+            to="orders", rate=ms.Constant(2) + ms.Spike(600, 400, 120), attributes={"kind": "a", "deep": {"x": 1}}
+        )
+    },
     workers={
         "mailers": ms.Workers(
             queue="emails",
@@ -531,6 +535,7 @@ BASE = ms.Scenario(
         ("traffic.shop.rate", "[1, 2]", Sum([1, 2])),
         ("traffic.shop.attributes.kind", "2026-01-01", "2026-01-01"),
         ("traffic.shop.attributes.new", "[1, 'b']", [1, "b"]),
+        ("traffic.shop.attributes.deep.x", "2", 2),
         ("traffic.shop.to", "emails", "emails"),
         ("topics.orders.subscriptions.0.filter_policy", "{kind=['b']}", {"kind": ["b"]}),
         ("topics.orders.subscriptions.0.filter_policy.kind", '["b"]', ["b"]),
@@ -560,7 +565,6 @@ def test_a_text_becomes_what_its_place_holds(path: str, text: str, value: Any) -
                 owner = owner[step] if isinstance(owner, dict) else getattr(owner, step)
         return owner
 
-    # A filter policy is kept by its subscription, which checks it as a whole.
     found = follow(files.vary_text(BASE, path, text), path.split("."))
     assert found == value
     assert type(found) is type(value)
@@ -572,7 +576,7 @@ def test_a_text_becomes_what_its_place_holds(path: str, text: str, value: Any) -
         ("workers.mailers.count", "0", "workers.mailers.count: 0 is not allowed; allowed: 1 or more, or a curve"),
         ("workers.mailers.cuont", "1", "no field of workers.mailers named 'cuont'; did you mean 'count'?"),
         ("workers.nobody.count", "1", "no workers entry named 'nobody'"),
-        ("traffic.shop.rate.7.height", "1", "traffic.shop.rate has the positions 0 to 1, not '7'"),
+        ("traffic.shop.rate.7.height", "1", "traffic.shop.rate has the positions 0 to 1"),
         ("traffic.shop.rate.1.height", "abc", "traffic.shop.rate.1.height: 'abc' is not a number"),
         ("traffic.shop.rate.1.height", "-1", "traffic.shop.rate.1.height: -1.0 is not allowed"),
         ("traffic.shop.rate", "-1", "traffic.shop.rate: -1 is not allowed"),

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 import msgsim as ms
-from msgsim.formats import count, duration, share
+from msgsim.formats import NO_VALUE, count, duration, share
 from msgsim.run import Run
 from msgsim.summary import as_html, as_text, key_figures, sparkline
 from msgsim.tables import BIASED, SHOWN_ERRORS, notes, tables, unfinished
@@ -17,10 +17,10 @@ def orders(**changes: Any) -> ms.Scenario:
         "title": "Orders",
         "topics": {
             "orders": ms.Topic(
-                subscriptions=[
+                subscriptions=(
                     ms.Subscription(endpoint="emails", filter_policy={"kind": ["placed"]}),
                     ms.Subscription(endpoint="audit", raw=True),
-                ]
+                )
             )
         },
         "queues": {
@@ -134,8 +134,8 @@ def test_nothing_to_measure_is_a_dash() -> None:
     assert "Times in queues" not in text
     assert "nan" not in text.lower()
     started = ms.Simulation(orders()).result()
-    assert table(started, "Traffic")[0]["shop"]["mean rate"] == "–"
-    assert table(started, "Workers")[0]["mailers"]["utilization"] == "–"
+    assert table(started, "Traffic")[0]["shop"]["mean rate"] == NO_VALUE
+    assert table(started, "Workers")[0]["mailers"]["utilization"] == NO_VALUE
     assert "nan" not in (as_text(started) + as_html(started)).lower()
 
 

@@ -8,7 +8,7 @@ from msgsim.errors import InvalidMessageContents, InvalidParameterValue, Missing
 from msgsim.quotas import MESSAGE_ATTRIBUTES
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NAME = re.compile(r"(?!aws\.|amazon\.)(?!\.)[A-Za-z0-9_.-]{1,256}(?<!\.)", re.IGNORECASE)
+_NAME = re.compile(r"(?!aws\.|amazon\.)(?!\.)[A-Za-z0-9_.-]{1,256}(?<!\.)", re.ASCII | re.IGNORECASE)
 
 
 def check_message(body: object, attributes: Mapping[str, Any] | None, max_bytes: float) -> None:
@@ -23,9 +23,9 @@ def check_message(body: object, attributes: Mapping[str, Any] | None, max_bytes:
         raise InvalidParameterValue(f"the body must be a text, not {type(body).__name__}: {body!r}")
     if not body:
         raise MissingParameter("The request must contain the parameter MessageBody.")
-    bad = _FORBIDDEN.search(body)
-    if bad:
-        raise InvalidMessageContents(f"Invalid characters found: U+{ord(bad.group()):04X} at position {bad.start()}.")
+    forbidden = _find_forbidden(body)
+    if forbidden:
+        raise InvalidMessageContents(forbidden)
     size = len(body.encode()) + (attributes_bytes(attributes) if attributes else 0)
     if size > max_bytes:
         raise InvalidParameterValue(
@@ -37,7 +37,8 @@ def attributes_bytes(attributes: Mapping[str, Any]) -> int:
     """Size of message attributes: names, data types and values in UTF-8 (SQS-SND-3).
 
     Raises:
-        InvalidParameterValue: too many, a bad name, an empty value, or a value that is no text, number or bytes.
+        InvalidParameterValue: too many, a bad name, an empty value, a character that is not allowed (SQS-SND-2), or a
+            value that is no text, number or bytes.
     """
     if len(attributes) > MESSAGE_ATTRIBUTES.high:
         raise InvalidParameterValue(
@@ -57,8 +58,16 @@ def attributes_bytes(attributes: Mapping[str, Any]) -> int:
     return size
 
 
+def _find_forbidden(written: str) -> str:
+    bad = _FORBIDDEN.search(written)
+    return f"Invalid characters found: U+{ord(bad.group()):04X} at position {bad.start()}." if bad else ""
+
+
 def _encode(name: str, value: object) -> tuple[str, bytes]:
     if isinstance(value, str):
+        forbidden = _find_forbidden(value)
+        if forbidden:
+            raise InvalidParameterValue(f"Message (user) attribute '{name}': {forbidden}")
         return "String", value.encode()
     if isinstance(value, bytes):
         return "Binary", value

@@ -89,7 +89,8 @@ class Deadlines:
                     seen.add(message.number)
                     yield message
         for _, _, message in self.index or ():
-            yield message
+            if message.number not in seen:
+                yield message
 
     def clear(self) -> None:
         """Forget everything."""

@@ -383,7 +383,16 @@ class StandardQueue:
         message.deadline = GONE
         self.in_flight -= 1
         self._flight_time += at
-        self._count_deleted(message, at)
+        self.deleted += 1
+        arrived = message.arrived_at
+        self.sojourns.append(at - arrived)
+        self.waits.append(message.first_received_at - arrived)
+        if self._end_to_end is not None:
+            self._end_to_end.append(at - message.origin_at)
+        elif message.origin_at != arrived:
+            self._begin_end_to_end(at - message.origin_at)
+        if self.limited:
+            self._release()
 
     def remove(self, message: Message, receive_count: int, at: float) -> bool:
         """Delete a message by the receive that holds it; False if that had no effect.

@@ -1,7 +1,7 @@
 """What a receiver gets: a delivery with a receipt handle that belongs to one receive (SQS-VIS-5)."""
 
 from collections.abc import Mapping
-from struct import pack, unpack
+from struct import error, pack, unpack
 from typing import Any, NamedTuple
 
 from msgsim.bus.message import COUNTER_BITS, Message
@@ -41,7 +41,7 @@ def read_handle(base: int, handle: object) -> Receipt:
             raise ValueError  # noqa: TRY301 - one refusal for all that is not a handle
         (received_at,) = unpack(">d", bytes.fromhex(handle[23:39]))
         return Receipt(int(handle[7:23], 16), int(handle[39:], 16), received_at)
-    except ValueError:
+    except (ValueError, error):
         raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.') from None
 
 

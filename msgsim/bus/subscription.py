@@ -114,6 +114,7 @@ class Subscriber:
         rng: for delays and failures.
         audiences: of the topic, which adds to them.
         schedule: keeps a delivery until it is due, and calls `arrive` then.
+        since: publishes before it was there.
 
     Attributes:
         declaration: what was declared.
@@ -144,6 +145,7 @@ class Subscriber:
         "name",
         "pending",
         "reads_body",
+        "since",
     )
 
     def __init__(
@@ -154,6 +156,8 @@ class Subscriber:
         rng: Uniforms | None,
         audiences: "Mapping[tuple[Subscriber, ...], Audience]",
         schedule: "Callable[[Subscriber, Delivery], None]",
+        *,
+        since: int = 0,
     ) -> None:
         self.declaration = subscription
         self.name = name
@@ -167,6 +171,7 @@ class Subscriber:
         self._fails = _failures(subscription.failure_rate, rng, name)
         self._audiences = audiences
         self._schedule = schedule
+        self.since = since
 
     def __repr__(self) -> str:
         return (
@@ -182,7 +187,8 @@ class Subscriber:
     @property
     def filtered_out(self) -> int:
         """Publishes that did not: neither delivered nor dead-lettered (SNS-FLT-12). Cost: as `matched`."""
-        return sum(audience.published for audience in self._audiences.values() if self not in audience.members)
+        others = sum(audience.published for audience in self._audiences.values() if self not in audience.members)
+        return others - self.since
 
     @property
     def delivered(self) -> int:
@@ -245,13 +251,15 @@ class Audience:
         enveloped: of the queues that get it at once and in an envelope.
         offered: members whose deliveries take time or can fail.
         has_envelopes: whether any queue gets an envelope.
+        is_stale: there may be more of them by now; who holds it must choose again.
     """
 
-    __slots__ = ("enveloped", "has_envelopes", "members", "offered", "published", "raw")
+    __slots__ = ("enveloped", "has_envelopes", "is_stale", "members", "offered", "published", "raw")
 
-    def __init__(self, members: tuple[Subscriber, ...]) -> None:
+    def __init__(self, members: tuple[Subscriber, ...], *, published: int = 0, is_stale: bool = False) -> None:
         self.members = members
-        self.published = 0
+        self.published = published
+        self.is_stale = is_stale
         queues = [(each.enqueue, each) for each in members if each.enqueue is not None]
         self.raw = tuple(enqueue for enqueue, each in queues if each.is_instant and each.declaration.raw)
         self.enveloped = tuple(enqueue for enqueue, each in queues if each.is_instant and not each.declaration.raw)

@@ -1,5 +1,6 @@
 """Texts with `{fields}` of a message, for bodies and emails; rendered when they are read, not when they are sent."""
 
+import re
 from email.utils import formatdate
 from string import Formatter
 from typing import Any
@@ -9,9 +10,11 @@ from msgsim.declare import DAY, HOUR, MINUTE
 from msgsim.errors import DeclarationError, no_such
 
 FIELDS = ("attributes", "body", "date", "elapsed", "message_id", "n", "now", "origin_id", "sent_at")
-"""What a template may name: `{n}` is the running number of the traffic event, `{date}` a calendar day (`{date:+3d}` three
-days later), `{elapsed}` the seconds since the event, `{now}` simulated seconds, `{attributes[kind]}` an attribute."""
+"""What a template may name: `{n}` is the running number of the traffic event, `{date}` a calendar day (`{date:+3d}` is
+three days later), `{elapsed}` the seconds since the event, `{now}` simulated seconds, `{attributes[kind]}` an
+attribute."""
 
+_ATTRIBUTE = re.compile(r"attributes\[[^][{}]+]")
 _UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1.0}
 
 
@@ -23,7 +26,7 @@ class Template:
         path: of the declaration, for errors.
 
     Raises:
-        DeclarationError: a field does not exist, or the braces do not match.
+        DeclarationError: a field does not exist, a format does not fit it, or the braces do not match.
     """
 
     __slots__ = ("constant", "epoch", "text")
@@ -37,14 +40,11 @@ class Template:
                 if field is None:
                     continue
                 self.constant = False
-                name = field.partition("[")[0]
-                if name not in FIELDS or (name == "attributes") != (field != name):
-                    raise DeclarationError(path, no_such("field", "{" + field + "}", FIELDS))
-                if name == "date" and spec:
-                    _offset(spec)
-        except ValueError as error:
-            if isinstance(error, DeclarationError):
-                raise
+                _check_field(field, spec or "", path)
+            self.fill(_sample(), 0.0, "")
+        except DeclarationError:
+            raise
+        except (OSError, OverflowError, ValueError) as error:
             raise DeclarationError(path, f"{text!r} is not a template: {error}") from None
 
     def render(self, message: Message) -> str:
@@ -72,10 +72,34 @@ def as_content(text: str, path: str, epoch: float) -> "str | Template":
     return text.format() if template.constant else template
 
 
+def _check_field(field: str, spec: str, path: str) -> None:
+    if not _ATTRIBUTE.fullmatch(field) and (field not in FIELDS or field == "attributes"):
+        raise DeclarationError(path, no_such("field", "{" + field + "}", FIELDS))
+    if "{" in spec:
+        raise DeclarationError(path, f"{{{field}:{spec}}} is not a field: a format cannot have fields of its own")
+
+
+def _sample() -> Message:
+    message = Message()
+    message.number = message.origin = 1
+    message.arrived_at = message.origin_at = 0.0
+    message.attributes = None
+    return message
+
+
 class _Lenient(dict[str, Any]):
     """Attributes that a message does not have read as nothing."""
 
-    def __missing__(self, key: str) -> str:
+    def __missing__(self, key: str) -> "_Nothing":
+        return _Nothing()
+
+
+class _Nothing(str):
+    """No text, however it is formatted."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
         return ""
 
 
@@ -86,6 +110,9 @@ class _Date:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+
+    def __repr__(self) -> str:
+        return format(self)
 
     def __format__(self, spec: str) -> str:
         return formatdate(self._seconds + (_offset(spec) if spec else 0.0), usegmt=True)[:16]

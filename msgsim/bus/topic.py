@@ -4,7 +4,7 @@
 A publish reaches the subscriptions whose filter it passes. Which ones these are depends on its attributes (and on its
 body, if a filter looks at that), so they are chosen once per `Route`: the publishes of one source with the same
 attributes. Each set of subscriptions that was reached is an `Audience`, which counts its publishes; other numbers are
-sums over audiences, made when they are read.
+sums over audiences, made when they are read. A new subscription makes all audiences stale: routes choose again.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,21 +65,25 @@ class Route:
         subject: in their envelopes.
     """
 
-    __slots__ = ("_audience", "attributes", "subject", "topic")
+    __slots__ = ("_audience", "_found", "_text", "attributes", "subject", "topic")
 
     def __init__(self, topic: "TopicFanout", attributes: Attributes | None, subject: str | None) -> None:
         self.topic = topic
         self.attributes = attributes
         self.subject = subject
-        self._audience = topic.audience(attributes, None)
+        self._audience = self._found = topic.unknown
+        self._text: str | None = None
 
     def publish(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> None:
         """Publish; the arguments are trusted.
 
-        Cost: an `enqueue` per queue that is reached. Subscriptions that filter the publish out cost nothing.
+        Cost: an `enqueue` per queue that is reached. Subscriptions that filter the publish out cost nothing. If a
+        filter looks at the body: also a parsed body, unless it is the text of the publish before.
         """
         topic = self.topic
         audience = self._audience
+        if audience.is_stale:
+            audience = self._choose(content, now, origin, origin_at)
         published = topic.published = topic.published + 1
         audience.published += 1
         attributes = self.attributes
@@ -102,29 +106,19 @@ class Route:
             for each in audience.offered:
                 each.offer(content, attributes, now, origin, origin_at)
 
-
-class BodyRoute(Route):
-    """A route of a topic with a filter that looks at the body: the audience is chosen per publish."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, topic: "TopicFanout", attributes: Attributes | None, subject: str | None) -> None:
-        super().__init__(topic, attributes, subject)
-        self._text: str | None = None
-
-    def publish(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> None:
-        """Publish; the arguments are trusted.
-
-        Cost: as `Route.publish`, and a parsed body, unless it is the very text of the publish before.
-        """
-        if content is not self._text:
-            topic = self.topic
+    def _choose(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> Audience:
+        """Who is reached by this publish, and by the next ones as well unless a filter looks at their bodies."""
+        topic = self.topic
+        if not topic.reads_bodies:
+            self._audience = topic.audience(self.attributes, None)
+            return self._audience
+        if content is not self._text or self._found.is_stale:
             number = topic.base + topic.published + 1
             cause = number if origin is None else origin
             text = published_text(content, self.attributes, number, now, cause, origin_at)
             self._text = text if text is content else None
-            self._audience = topic.audience(self.attributes, parse_body(text))
-        super().publish(content, now, origin, origin_at)
+            self._found = topic.audience(self.attributes, parse_body(text))
+        return self._found
 
 
 class TopicFanout:
@@ -144,6 +138,8 @@ class TopicFanout:
         on_change: called when the next deadline gets earlier.
         base: where its ids begin.
         arn: its name in envelopes.
+        reads_bodies: a filter looks at bodies.
+        unknown: the audience of a route that has not chosen one yet.
 
     Raises:
         UnknownName: a subscribed queue is not among `endpoints`.
@@ -153,9 +149,9 @@ class TopicFanout:
     __slots__ = (
         "_audiences",
         "_latest",
-        "_make_route",
         "_now",
         "_pending",
+        "_rng",
         "_scheduled",
         "arn",
         "base",
@@ -164,7 +160,9 @@ class TopicFanout:
         "name",
         "on_change",
         "published",
+        "reads_bodies",
         "subscriptions",
+        "unknown",
     )
 
     def __init__(
@@ -187,14 +185,12 @@ class TopicFanout:
         self._pending: list[tuple[float, int, Subscriber, Delivery]] = []
         self._scheduled = 0
         self._audiences: dict[tuple[Subscriber, ...], Audience] = {}
+        self._rng = rng
+        self.unknown = Audience((), is_stale=True)
         self.subscriptions = {
-            key: Subscriber(
-                declared, f"{name}/{key}", _queue(declared, endpoints or {}), rng, self._audiences, self._schedule
-            )
-            for key, declared in topic.named().items()
+            key: self._subscriber(key, declared, endpoints or {}) for key, declared in topic.named().items()
         }
-        reads_bodies = any(each.reads_body for each in self.subscriptions.values())
-        self._make_route: type[Route] = BodyRoute if reads_bodies else Route
+        self.reads_bodies = any(each.reads_body for each in self.subscriptions.values())
         self._latest = self.route(None)
 
     def __repr__(self) -> str:
@@ -208,9 +204,9 @@ class TopicFanout:
     def route(self, attributes: Attributes | None, subject: str | None = None) -> Route:
         """The way of publishes with these attributes: for a source that has the same ones each time.
 
-        Cost: a look at each filter.
+        Cost: O(1); a look at each filter at the first publish, and again after a `subscribe`.
         """
-        return self._make_route(self, attributes or None, subject)
+        return Route(self, attributes or None, subject)
 
     def audience(self, attributes: Attributes | None, body: object) -> Audience:
         """Who is reached by a publish; its body as `parse_body` returns it. Cost: a look at each filter."""
@@ -280,6 +276,33 @@ class TopicFanout:
         self.fan_out(body, attributes, now, id_, now, subject)
         return format_id(id_)
 
+    def subscribe(self, subscription: Subscription, queue: Endpoint | None = None) -> Subscriber:
+        """Add a subscription, which gets what is published from now on.
+
+        Args:
+            subscription: its endpoint must not be subscribed yet for its protocol.
+            queue: where it delivers to; for protocol "sqs" only, which needs it.
+
+        Returns:
+            The live subscription.
+
+        Raises:
+            DeclarationError: subscribed already (SNS-SUB-4), or left to chance while the topic has no `rng`.
+            UnknownName: there is no queue.
+
+        Cost: O(audiences), and a look at each filter at the next publish of each route.
+        """
+        declaration = attrs.evolve(self.declaration, subscriptions=(*self.declaration.subscriptions, subscription))
+        *_, key = declaration.named()
+        subscriber = self._subscriber(key, subscription, {} if queue is None else {subscription.endpoint: queue})
+        self.declaration = declaration
+        self.subscriptions[key] = subscriber
+        self.reads_bodies = self.reads_bodies or subscriber.reads_body
+        for members, audience in self._audiences.items():
+            audience.is_stale = True
+            self._audiences[members] = Audience(members, published=audience.published)
+        return subscriber
+
     def advance(self, now: float) -> None:
         """Make the deliveries that are due by `now`, each at its own time; idempotent.
 
@@ -301,6 +324,11 @@ class TopicFanout:
     def next_deadline(self) -> float | None:
         """When the next delivery is due [s]; None if none is pending. Cost: O(1)."""
         return self._pending[0][0] if self._pending else None
+
+    def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Subscriber:
+        queue = _queue(subscription, endpoints)
+        name = f"{self.name}/{key}"
+        return Subscriber(subscription, name, queue, self._rng, self._audiences, self._schedule, since=self.published)
 
     def _schedule(self, subscriber: Subscriber, delivery: Delivery) -> None:
         """Keep a delivery until it is due; at one instant in the order of publishing. Cost: O(log pending)."""
@@ -339,6 +367,8 @@ class TopicFanout:
     def check(self) -> None:
         """Assert that the books balance: published * subscriptions = delivered + filtered_out + failed + pending.
 
+        Of a subscription that was added later, only what was published since counts.
+
         Raises:
             AuditError: says where they do not.
         """
@@ -348,10 +378,9 @@ class TopicFanout:
         for each in self.subscriptions.values():
             waiting = sum(entry[2] is each for entry in self._pending)
             ended = each.delivered + each.filtered_out + each.delivery_failed
-            if each.pending != waiting or ended + waiting != self.published:
-                raise AuditError(
-                    f"{each!r}: of {self.published} published, {ended} have ended and {waiting} are waiting"
-                )
+            published = self.published - each.since
+            if each.pending != waiting or ended + waiting != published:
+                raise AuditError(f"{each!r}: of {published} published, {ended} have ended and {waiting} are waiting")
 
 
 def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:

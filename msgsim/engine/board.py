@@ -30,25 +30,39 @@ class Board:
         inside: whether one of the engine's own actions is running; it flushes the board at its end.
         probing: whether a probe is looking, which changes nothing.
         quiet: whether all of this instant is over: between runs, and for probes.
+        pauses: how often it has become quiet.
         pending: the stations.
     """
 
-    __slots__ = ("_peek", "inside", "pending", "probing", "quiet")
+    __slots__ = ("_peek", "_quiet", "inside", "pauses", "pending", "probing")
 
     def __init__(self, env: Environment) -> None:
         self._peek = env.peek
         self.inside = False
         self.probing = False
-        self.quiet = True
+        self.pauses = 0
+        self._quiet = True
         self.pending: list[Dispatcher] = []
+
+    @property
+    def quiet(self) -> bool:
+        """Whether all of this instant is over."""
+        return self._quiet
+
+    @quiet.setter
+    def quiet(self, quiet: bool) -> None:
+        if quiet and not self._quiet:
+            self.pauses += 1
+        self._quiet = quiet
 
     def flush(self, now: float) -> None:
         """Let the waiting polls look, or give them their turn later in this instant."""
         pending = self.pending
+        alone = len(pending) == 1
         while pending:
             station = pending.pop()
             station.changed = False
-            if self._peek() > now:
+            if alone and self._peek() > now:
                 station.dispatch(now)
             else:
                 station.wake.arm(now)

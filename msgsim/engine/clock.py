@@ -50,10 +50,10 @@ class Timer:
 
     __slots__ = ("_callbacks", "_env", "_event", "_schedule", "_turn", "action", "time")
 
-    def __init__(self, env: Environment, action: Callable[[float], None], turn: Turn) -> None:
+    def __init__(self, env: Environment, action: Callable[[float], None], turn: float) -> None:
         self._env = env
         self._schedule: Any = env.schedule
-        self._turn = int(turn)
+        self._turn = turn.value if isinstance(turn, Turn) else turn
         self.action = action
         self.time = inf
         self._callbacks: list[Callable[[Event], None]] = [self._fire]
@@ -78,12 +78,15 @@ class Timer:
         if self.time == now:
             self.time = inf
             self.action(now)
+        elif self.time == nextafter(now, inf):  # no delay led to it; from here one does
+            self.arm(self.time)
 
 
 def _exact_delay(now: float, time: float) -> float:
     """The delay that SimPy's addition turns into exactly `time`; without it deadlines are missed by a rounding.
 
-    `time - now` is off by at most a rounding, and a neighbour of it adds up: delays are at least as fine as times.
+    `time - now` is off by at most a rounding, and mostly a neighbour of it adds up. Where all sums are ties between two
+    times and round to the even one, the delay leads to the time just before.
     """
     delay = time - now
     while now + delay < time:
@@ -102,6 +105,8 @@ def run_through(env: Environment, until: float) -> None:
             env.step()
     except StopSimulation:
         return
+    finally:
+        stop.cancel()
 
 
 def _stop(_now: float) -> None:

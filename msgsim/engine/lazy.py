@@ -11,7 +11,7 @@ from elsewhere, at a probe, or when a user looks. What anybody sees is what one 
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from math import inf, nextafter
 from random import Random
 from typing import Any
@@ -21,7 +21,7 @@ from simpy import Environment
 from msgsim.bus.message import GONE, VISIBLE, Content, Message
 from msgsim.bus.queue import StandardQueue
 from msgsim.engine.board import Board
-from msgsim.engine.stations import Pool, renew_polls, to_front
+from msgsim.engine.stations import Pool, drawn, renew_polls
 from msgsim.engine.traffic import TrafficSource
 
 
@@ -42,16 +42,18 @@ class LazyStation:
         "_clock",
         "_env",
         "_heap",
+        "_hired",
         "_limited",
+        "_pause",
         "_polls_end",
         "_pools",
+        "_rank",
         "_rng",
         "_running",
-        "_serial",
+        "_source",
         "_sources",
         "_waiting",
         "_wake",
-        "_wake_serial",
         "board",
         "queue",
         "upstream",
@@ -63,13 +65,15 @@ class LazyStation:
         self._env = env
         self._rng = rng
         self._heap: list[tuple[float, int, Any]] = [(inf, 0, None)]  # the last entry saves a question per turn
-        self._serial = 0
+        self._hired = 0
+        self._rank: float = 0
+        self._pause = -1
         self._pools: list[Any] = []
         self._sources: list[TrafficSource] = []
+        self._source: TrafficSource | Merged = Merged([])
         self._waiting: deque[Any] = deque()
         self._polls_end = inf
         self._wake = inf
-        self._wake_serial = 0
         self._clock = 0.0
         self._limited = False
         self._running = False
@@ -86,6 +90,7 @@ class LazyStation:
     def feed(self, source: TrafficSource) -> None:
         """Traffic that goes directly to the queue."""
         self._sources.append(source)
+        self._source = source if len(self._sources) == 1 else Merged(self._sources)
 
     def enqueue(
         self,
@@ -96,7 +101,7 @@ class LazyStation:
         origin_at: float,
     ) -> None:
         """A message from a topic or another queue's worker."""
-        self.prepare(now)
+        self._receive(now, origin_at)
         queue = self.queue
         queue.on_change = None
         queue.enqueue(content, attributes, now, origin, origin_at)
@@ -114,8 +119,15 @@ class LazyStation:
         delay: float,
     ) -> None:
         """The same with a delay of its own [s]."""
-        self.prepare(now)
+        self._receive(now, origin_at)
         self.queue.enqueue_later(content, attributes, now, origin, origin_at, delay)
+
+    def _receive(self, now: float, origin_at: float) -> None:
+        """Get ready for a message that may be older than its time in the queue; `_leap` asks no message for that."""
+        self.prepare(now)
+        queue = self.queue
+        if origin_at != now and queue._end_to_end is None:
+            queue._end_to_end = queue.sojourns[:]
 
     def catch_up(self, now: float) -> None:
         """Do all that is past at `now`, down to the completions inside a batch.
@@ -123,20 +135,55 @@ class LazyStation:
         A user's call may change anything: before it, every message in work gets an event of its own.
         """
         if self._running:
+            self._complete(now, self._rank)
             return
-        board = self.board
+        self._reach(now)
+        if not self.board.probing:
+            self._go_stepwise()
+
+    def _reach(self, now: float) -> None:
+        """Do all that somebody who looks now must see."""
         present = float(self._env.now)
-        over = now < present or board.quiet
+        over = now < present or self._begins_pause()
         time = min(now, present)
         for station in self.upstream:
-            station.catch_up(now)
+            station._reach(now)
         self.run(time, through_workers=over)
-        until = time if over else nextafter(time, -inf)
+        self._clock = time
+        self._complete(time, inf if over else -inf)
+
+    def _approach(self, now: float) -> None:
+        """Do what comes before the workers' turn at an instant on the way."""
+        if not self._running:
+            for station in self.upstream:
+                station._approach(now)
+            self.run(now, through_workers=False)
+            self._clock = now
+
+    def _begins_pause(self) -> bool:
+        """Whether this is the first look after all of the present instant is over.
+
+        What a user does in the pause is for the workers' turn when the simulation goes on.
+        """
+        board = self.board
+        if not board.quiet or self._pause == board.pauses:
+            return False
+        self._pause = board.pauses
+        return True
+
+    def _complete(self, now: float, rank: float) -> None:
+        """Apply the completions before `now`, and those at `now` of workers that come before a rank."""
+        before = nextafter(now, -inf)
         for pool in self._pools:
-            if board.probing:
-                pool.catch_up(until)
-            else:
-                pool.go_stepwise(until)
+            for worker in pool.workers:
+                if worker.batch and not worker.stepwise:
+                    worker.catch_up(now if worker.rank < rank else before)
+
+    def _go_stepwise(self) -> None:
+        """Give every message in work an event of its own."""
+        for pool in self._pools:
+            for worker in pool.workers:
+                worker.go_stepwise()
 
     def _held(self) -> Iterator[Message]:
         """What workers hold without the queue keeping its deadline."""
@@ -154,11 +201,15 @@ class LazyStation:
         self._pools.append(pool)
         return self._waiting
 
+    def next_rank(self) -> int:
+        """The place of another worker among those that act at one instant."""
+        self._hired += 1
+        return self._hired
+
     def schedule(self, worker: Any, time: float) -> None:
         """Have the worker act at `time` [s]."""
-        self._serial = serial = self._serial + 1
         worker.time = time
-        heappush(self._heap, (time, serial, worker))
+        heappush(self._heap, (time, worker.rank, worker))
 
     def cancel(self, worker: Any) -> None:
         """Do not have it act."""
@@ -180,20 +231,20 @@ class LazyStation:
         queue = self.queue
         queue.on_change = None
         sources = self._sources
-        source = sources[0] if len(sources) == 1 else Merged(sources)
         last_work = limit if through_workers else nextafter(limit, -inf)
         regular = len(sources) == len(self._pools) == 1 and self._rng is None and not queue.delay
         while True:
             if regular:
                 self._leap(sources[0], self._pools[0], limit, last_work)
-            if not self._step(source, limit, last_work):
+            if not self._step(limit, last_work):
                 break
         queue.on_change = self._notice
         self._running = False
 
-    def _step(self, source: Any, limit: float, last_work: float) -> bool:
+    def _step(self, limit: float, last_work: float) -> bool:
         """Do the next thing, by time and turn; False if there is none up to the limit."""
         heap = self._heap
+        source = self._source
         work = heap[0][0]
         wake = self._wake
         arrival = source.time
@@ -207,17 +258,19 @@ class LazyStation:
             source.pull()
             if self._waiting:
                 self._wake_at(first)
-        elif first == wake and (wake < work or self._wake_serial < heap[0][1]):
-            self._wake = inf
-            self._dispatch(first)
-        else:
+        elif first == work:
             worker = heappop(heap)[2]
             if worker.time == first:
-                self._clock = first
+                worker.time = inf
+                self._rank = worker.rank
                 worker.action(first)
-                if self._limited and not self.queue.limited:
-                    self._limited = False
-                    self._wake_at(first)
+        else:
+            self._wake = inf
+            self._rank = inf
+            self._dispatch(first)
+        if self._limited and not self.queue.limited:
+            self._limited = False
+            self._wake_at(first)
         return True
 
     def _leap(self, source: TrafficSource, pool: Any, limit: float, last_work: float) -> None:
@@ -252,7 +305,6 @@ class LazyStation:
         due = queue.due
         polls_end = self._polls_end
         alarm = polls_end if polls_end < due else due
-        serial = self._serial
         in_flight = queue.in_flight
         visible_time = queue._visible_time
         flight_time = queue._flight_time
@@ -282,10 +334,8 @@ class LazyStation:
                 arrival = next_arrival()
                 if not waiting:
                     continue
-                if arrival <= now or work <= now or in_flight > crowded:
-                    self._serial = serial
+                if arrival <= now or work <= now or now > last_work or in_flight > crowded:
                     self._wake_at(now)
-                    serial = self._serial
                     break
                 worker = waiting.popleft()
                 if not waiting:
@@ -296,7 +346,7 @@ class LazyStation:
             else:
                 now = work
                 worker = heap[0][2]
-                if now > last_work or now >= alarm or not worker.held:
+                if now > last_work or now >= alarm or not worker.held or worker.time != now:
                     break
                 heappop(heap)
                 batch = worker.batch
@@ -350,9 +400,9 @@ class LazyStation:
                             alarm = polls_end
                     continue
                 if in_flight > crowded:
-                    worker.time = now
+                    worker.position = len(batch)
                     worker.action = worker.poll
-                    heappush(heap, (now, 0, worker))
+                    heappush(heap, (now, worker.rank, worker))
                     break
 
             # The worker receives.
@@ -402,16 +452,13 @@ class LazyStation:
             received += number
             in_flight += number
             if end >= deadline or end >= retained:
-                self._serial = serial
                 worker.go_stepwise()
-                serial = self._serial
                 if queue.due < due:
                     due = queue.due
                 break
-            serial += 1
             worker.time = end
             worker.action = worker.finish_action
-            heappush(heap, (end, serial, worker))
+            heappush(heap, (end, worker.rank, worker))
 
         source.time = arrival
         source.count += arrivals
@@ -428,29 +475,38 @@ class LazyStation:
         pool.busy = busy
         pool.busy_time = busy_time
         self._polls_end = polls_end
-        self._serial = serial
 
     def _dispatch(self, now: float) -> None:
         """Give what is receivable to the waiting polls."""
         waiting = self._waiting
         queue = self.queue
+        if now >= queue.due:
+            queue.settle(now)
+        place = 0
         while waiting:
             if self._rng is not None:
-                to_front(waiting, int(self._rng.random() * len(waiting)))
-            pool = waiting[0].pool
-            batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+                if queue.limited or not queue.visible:
+                    return
+                _, place = drawn([waiting], self._rng)
+            worker = waiting[place]
+            size = worker.pool.batch_size
+            batch = queue.take(now, size, queue.visibility_timeout)
             if not batch:
                 self._limit(now)
                 return
-            waiting.popleft().begin(batch, now)
-        self._polls_end = inf
+            del waiting[place]
+            worker.begin(batch, now)
+            if len(batch) < size and not queue.visible:
+                break
+        if not waiting:
+            self._polls_end = inf
 
     def _limit(self, now: float) -> None:
         """If polls wait for the number in flight to drop, each deletion must happen in its own event."""
         if self.queue.limited:
             self._limited = True
-            for pool in self._pools:
-                pool.go_stepwise(now)
+            self._complete(now, self._rank)
+            self._go_stepwise()
 
     def _alarm(self, now: float) -> None:
         """Deadlines have come while polls wait."""
@@ -465,44 +521,40 @@ class LazyStation:
 
     def _wake_at(self, now: float) -> None:
         """Give the waiting polls their turn, after what is already due at this instant."""
-        if self._wake == inf:
-            self._wake = now
-            self._serial = self._wake_serial = self._serial + 1
+        self._wake = min(self._wake, now)
 
     def prepare(self, now: float) -> None:
         """A message is about to come: do what comes before it."""
         if self._running:
             return
-        for station in self.upstream:
-            station.prepare(now)
-        self.run(now, through_workers=False)
-        self._clock = now
+        if self.board.quiet and not any(station._running for station in self.upstream):
+            self._reach(now)
+        else:
+            self._approach(now)
 
     def _notice(self) -> None:
         """A dead letter has come, or a user has done something."""
         if self._waiting:
-            self._wake_at(max(self._clock, self.queue.looked_at))
+            self._wake_at(self._clock)
 
 
 _FIRST = [0]
 
 
 class Merged:
-    """Several sources, or none, as one."""
+    """Several sources, or none, as one; at one instant the source goes first whose last event is longer ago."""
 
-    __slots__ = ("_sources", "time")
+    __slots__ = ("_heap", "_pulls", "time")
 
     def __init__(self, sources: list[TrafficSource]) -> None:
-        self._sources = sources
-        self.time = min((source.time for source in sources), default=inf)
+        self._pulls = len(sources)
+        self._heap = [(source.time, place, source) for place, source in enumerate(sources)]
+        self._heap.sort()
+        self.time = self._heap[0][0] if sources else inf
 
-    def pull(self) -> float:
-        """Let the next event happen; returns the time of the one after it [s]."""
-        first = min(self._sources, key=_time)
-        first.pull()
-        self.time = min(source.time for source in self._sources)
-        return self.time
-
-
-def _time(source: TrafficSource) -> float:
-    return source.time
+    def pull(self) -> None:
+        """Let the next event happen."""
+        source = self._heap[0][2]
+        self._pulls += 1
+        heapreplace(self._heap, (source.pull(), self._pulls, source))
+        self.time = self._heap[0][0]

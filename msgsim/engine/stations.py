@@ -6,7 +6,7 @@
 from collections import deque
 from math import inf
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from simpy import Environment
 
@@ -19,7 +19,9 @@ from msgsim.engine.clock import Timer, Turn
 class Poller(Protocol):
     """A worker, as a station sees it."""
 
+    pool: Any
     poll_started: float
+    rank: int
     timer: Timer | None
 
     def begin(self, batch: list[Message], now: float) -> None:
@@ -34,15 +36,35 @@ class Poller(Protocol):
 class Pool(Protocol):
     """A worker pool, as a station sees it."""
 
+    acts: bool
     batch_size: int
     wait_time: float
-    waiting: deque[Poller]
+
+
+class Line:
+    """The waiting polls of one wait time, the longest-waiting first."""
+
+    __slots__ = ("_queue", "_wait_time", "ends", "waiting")
+
+    def __init__(self, env: Environment, queue: StandardQueue, wait_time: float) -> None:
+        self._queue = queue
+        self._wait_time = wait_time
+        self.waiting: deque[Poller] = deque()
+        self.ends = Timer(env, self._end, Turn.DEADLINE)
+
+    def _end(self, now: float) -> None:
+        """End the long polls that have waited their time, and begin new ones (SQS-RCV-4)."""
+        due = renew_polls(self.waiting, self._wait_time, self._queue, now)
+        if due < inf:
+            self.ends.arm(due)
 
 
 class Station:
     """Brings the messages of a queue to the polls that wait for them, and its deadlines to the queue.
 
-    While nobody waits it does not listen: the queue's deadlines take effect when the next poll looks.
+    While nobody waits it does not listen: the queue's deadlines take effect when the next poll looks. Workers that act at
+    one instant do so in the order in which they came to the station, whatever they did before; then the waiting polls
+    look.
 
     Args:
         env: the SimPy environment.
@@ -51,31 +73,38 @@ class Station:
         rng: decides which of several waiting polls wins; None for the longest-waiting (SQS-RCV-6).
     """
 
-    __slots__ = ("_env", "_polls", "_pools", "_rng", "board", "changed", "deadline", "queue", "wake")
+    __slots__ = ("_env", "_hired", "_lines", "_rng", "board", "changed", "deadline", "queue", "wake")
 
     lazy = False
 
     def __init__(self, env: Environment, queue: StandardQueue, board: Board, rng: Random | None) -> None:
         self._env = env
         self._rng = rng
-        self._pools: list[Pool] = []
-        self._polls: dict[int, Timer] = {}
+        self._lines: dict[float, Line] = {}
+        self._hired = 0
         self.board = board
         self.queue = queue
         self.changed = False
-        self.wake = Timer(env, self.dispatch, Turn.WORKER)
+        self.wake = Timer(env, self.dispatch, turn_of(queue, MOST_RANKS, acts=False))
         self.deadline = Timer(env, self._due, Turn.DEADLINE)
 
     def join(self, pool: Pool) -> deque[Poller]:
         """A pool polls here; returns where its waiting polls stand, the longest-waiting first."""
-        self._pools.append(pool)
-        self._polls[id(pool)] = Timer(self._env, lambda now: self._end_polls(pool, now), Turn.DEADLINE)
-        return deque()
+        if pool.acts:
+            self.wake = Timer(self._env, self.dispatch, turn_of(self.queue, MOST_RANKS, acts=True))
+        if pool.wait_time not in self._lines:
+            self._lines[pool.wait_time] = Line(self._env, self.queue, pool.wait_time)
+        return self._lines[pool.wait_time].waiting
+
+    def next_rank(self) -> int:
+        """The place of another worker among those that act at one instant."""
+        self._hired += 1
+        return self._hired
 
     def schedule(self, worker: Poller, time: float) -> None:
         """Have the worker act at `time` [s]."""
         if worker.timer is None:
-            worker.timer = Timer(self._env, worker.act, Turn.WORKER)
+            worker.timer = Timer(self._env, worker.act, turn_of(self.queue, worker.rank, acts=worker.pool.acts))
         worker.timer.arm(time)
 
     def cancel(self, worker: Poller) -> None:
@@ -86,10 +115,10 @@ class Station:
     def wait(self, pool: Pool, worker: Poller, now: float) -> None:
         """A poll begins to wait."""
         worker.poll_started = now
-        pool.waiting.append(worker)
-        polls = self._polls[id(pool)]
-        if polls.time == inf:
-            polls.arm(now + pool.wait_time)
+        line = self._lines[pool.wait_time]
+        line.waiting.append(worker)
+        if line.ends.time == inf:
+            line.ends.arm(now + pool.wait_time)
         queue = self.queue
         queue.on_change = self.notice
         if queue.due < self.deadline.time:
@@ -114,44 +143,41 @@ class Station:
             board.pending.remove(self)
         queue = self.queue
         board.inside = True
+        if now >= queue.due:
+            queue.settle(now)
+        lines = [line.waiting for line in self._lines.values()]
+        waiting = lines[0]
+        place = 0
         while True:
-            pool = self._pools[0]
-            if len(self._pools) > 1 or self._rng is not None:
-                pool = self._choose()
-            waiting = pool.waiting
+            if len(lines) > 1:
+                waiting = min(lines, key=_longest)
             if not waiting:
                 queue.on_change = None
                 break
-            batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+            if self._rng is not None:
+                if queue.limited or not queue.visible:
+                    break
+                waiting, place = drawn(lines, self._rng)
+            worker = waiting[place]
+            size = worker.pool.batch_size
+            batch = queue.take(now, size, queue.visibility_timeout)
             if not batch:
                 break
-            waiting.popleft().begin(batch, now)
+            del waiting[place]
+            worker.begin(batch, now)
+            if len(batch) < size and not queue.visible:
+                break
         if queue.on_change is not None and queue.due < self.deadline.time:
             self.deadline.arm(queue.due)
         board.inside = False
         if board.pending:
             board.flush(now)
 
-    def _choose(self) -> Pool:
-        """The pool whose poll wins; any pool if none waits. A random winner is moved to the front of its pool."""
-        waiting = [pool for pool in self._pools if pool.waiting]
-        if not waiting:
-            return self._pools[0]
-        if self._rng is None:
-            return min(waiting, key=_longest)
-        winner = int(self._rng.random() * sum(len(pool.waiting) for pool in waiting))
-        for pool in waiting:
-            if winner < len(pool.waiting):
-                to_front(pool.waiting, winner)
-                return pool
-            winner -= len(pool.waiting)
-        raise AssertionError  # pragma: no cover - random() is below 1
-
     def _due(self, now: float) -> None:
         queue = self.queue
         queue.settle(now)
         queue.renew_due()
-        if not any(pool.waiting for pool in self._pools):
+        if not any(line.waiting for line in self._lines.values()):
             return
         if queue.due < inf:
             self.deadline.arm(queue.due)
@@ -161,12 +187,6 @@ class Station:
             self.notice()
             board.inside = False
             board.flush(now)
-
-    def _end_polls(self, pool: Pool, now: float) -> None:
-        """End the long polls that have waited their time, and begin new ones (SQS-RCV-4)."""
-        due = renew_polls(pool.waiting, pool.wait_time, self.queue, now)
-        if due < inf:
-            self._polls[id(pool)].arm(due)
 
 
 def renew_polls(waiting: deque[Poller], wait_time: float, queue: StandardQueue, now: float) -> float:
@@ -183,12 +203,34 @@ def renew_polls(waiting: deque[Poller], wait_time: float, queue: StandardQueue, 
     return waiting[0].poll_started + wait_time if waiting else inf
 
 
-def to_front(waiting: deque[Poller], place: int) -> None:
-    """Move one poll before all others. Cost: O(waiting)."""
-    worker = waiting[place]
-    del waiting[place]
-    waiting.appendleft(worker)
+def drawn(lines: list[deque[Any]], rng: Random) -> tuple[deque[Any], int]:
+    """Draw one of the waiting polls: its line and its place there."""
+    place = int(rng.random() * sum(map(len, lines)))
+    for waiting in lines:
+        if place < len(waiting):
+            return waiting, place
+        place -= len(waiting)
+    raise AssertionError  # pragma: no cover - random() is below 1
 
 
-def _longest(pool: Pool) -> float:
-    return pool.waiting[0].poll_started
+MOST_RANKS = 2**34
+MOST_MOVES = 64
+
+
+def turn_of(queue: StandardQueue, rank: int, *, acts: bool) -> float:
+    """The turn of a worker at one instant.
+
+    Those that act on other queues come before those that only delete, and the workers of a queue before those of its
+    dead-letter queue: so nobody misses what comes from there at the same instant. For the rest it goes by rank.
+    """
+    moves = 0
+    target = queue.dead_letter_queue
+    while target is not None:
+        moves += 1
+        target = target.dead_letter_queue
+    place = (0 if acts else MOST_MOVES) + MOST_MOVES - 1 - min(moves, MOST_MOVES - 1)
+    return Turn.WORKER + (place + rank / (2 * MOST_RANKS)) / (2 * MOST_MOVES)
+
+
+def _longest(waiting: deque[Poller]) -> float:
+    return waiting[0].poll_started if waiting else inf

@@ -9,7 +9,7 @@ event of its own.
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from math import inf
+from math import inf, nextafter
 from random import Random
 from typing import Any
 
@@ -96,6 +96,7 @@ class Worker:
 
     Attributes:
         pool: it belongs to.
+        rank: its place among the workers of the station that act at one instant.
         poll_started: when its present poll began [s].
         batch: the messages it holds; empty while it waits.
         stepwise: whether each message of the batch has an event of its own.
@@ -115,6 +116,7 @@ class Worker:
         "_receipts",
         "_received_at",
         "_refused_step",
+        "_step_action",
         "_waits",
         "action",
         "batch",
@@ -128,13 +130,15 @@ class Worker:
         "poll_started",
         "pool",
         "position",
+        "rank",
         "stepwise",
         "time",
         "timer",
     )
 
-    def __init__(self, pool: "WorkerPool") -> None:
+    def __init__(self, pool: "WorkerPool", rank: int) -> None:
         self.pool = pool
+        self.rank = rank
         self.timer: Timer | None = None
         self.time = inf
         self.action: Callable[[float], None] = self.poll
@@ -149,6 +153,7 @@ class Worker:
         self.clock = 0.0
         self.deadline = 0.0
         self.finish_action = self.finish
+        self._step_action = self._step
         self._received_at = 0.0
         self._receipts: list[int] = []
         self._done: list[int] = []
@@ -260,11 +265,14 @@ class Worker:
                 self.let_go(message)
         self._note_receipts()
         self._failed = self.failures is not None and self.position in self.failures
-        self._schedule(self._step, self.clock + self.durations[self.position])
+        self._schedule(self._step_action, self.clock + self.durations[self.position])
 
     def _schedule(self, action: Callable[[float], None], time: float) -> None:
         self.action = action
-        self.pool.station.schedule(self, time)
+        if self.timer is not None:
+            self.timer.arm(time)
+        else:
+            self.pool.station.schedule(self, time)
 
     def _begin_stepwise(self, now: float) -> None:
         self.stepwise = True
@@ -277,57 +285,57 @@ class Worker:
         self._start_message(now)
 
     def _note_receipts(self) -> None:
-        self._received_at = self.clock if not self.position else self._received_at
-        self._receipts = [message.receive_count for message in self.batch]
-        self._done = []
+        batch = self.batch
+        if not self.position:
+            self._received_at = self.clock
+        if len(batch) == 1:
+            self._receipts = [batch[0].receive_count]
+        else:
+            self._receipts = [message.receive_count for message in batch]
+        if self._done:
+            self._done = []
 
     def _start_message(self, now: float) -> None:
         """Begin the message at `position`."""
-        pool = self.pool
-        duration = self.durations[self.position]
-        self._failed = self.failures is not None and self.position in self.failures
+        position = self.position
+        self._failed = self.failures is not None and position in self.failures
         self._refused_step = self._attempt = 0
-        self._extra = ()
-        self._waits = None
-        if pool.desk is not None:
-            outcome = pool.desk.call(self.batch[self.position], now)
-            if outcome.failed:
-                self._failed = True
-            if outcome.waits is not None:
-                self._waits = outcome.waits
-                self._schedule(self._wait_on, now)
-                return
-            if outcome.service_time is not None:
-                duration = outcome.service_time
-            self._extra = outcome.steps
-        self._schedule(self._step, now + duration)
+        duration = self.durations[position]
+        if self.pool.desk is not None:
+            duration = self._ask(self.pool.desk, now, duration)
+        self._schedule(self._step_action, now + duration)
 
-    def _wait_on(self, now: float) -> None:
-        """Go on with a handler that yields its waits."""
-        desk = self.pool.desk
-        assert desk is not None and self._waits is not None  # noqa: S101, PT018 - narrows types: a handler began this
-        outcome = desk.resume(self._waits, now)
-        if outcome.service_time is not None:
-            self._schedule(self._wait_on, now + outcome.service_time)
-            return
+    def _ask(self, desk: Desk, now: float, duration: float) -> float:
+        """Call the handler; returns how long it takes to the next thing it does [s]."""
+        outcome = desk.call(self.batch[self.position], now)
         self._failed = self._failed or outcome.failed
         self._extra = outcome.steps
-        self._step(now)
+        self._waits = outcome.waits
+        if outcome.waits is not None:
+            return 0.0
+        return duration if outcome.service_time is None else outcome.service_time
 
     def _step(self, now: float) -> None:
         """The message at `position` has had its service time."""
+        if self._waits is not None and self._go_on(self._waits, now):
+            return
         pool = self.pool
         position = self.position
         message = self.batch[position]
         queue = pool.queue
-        succeeded = False
-        if not self._failed:
-            refused = self._act(message, now)
-            succeeded = refused is None
-            if refused is not None and self._try_again(refused, now):
-                return
+        succeeded = not self._failed
+        if succeeded:
+            steps = pool.steps if not self._extra else [*pool.steps, *self._extra]
+            for index in range(self._refused_step, len(steps)):
+                if not steps[index](message, now):
+                    if self._try_again(index, now):
+                        return
+                    succeeded = False
+                    break
         self.clock = now
         pool.processed += 1
+        if now >= queue.due:
+            queue.settle(now)
         if now < self.deadline and message.deadline == self.deadline:
             if succeeded and pool.delete_each:
                 queue.finish_one(message, now)
@@ -361,16 +369,18 @@ class Worker:
             queue.remove(self.batch[position], self._receipts[position], now)
         self.poll(now)
 
-    def _act(self, message: Message, now: float) -> int | None:
-        """Do the actions that are left; the position of the one that was refused, or None."""
-        steps = self.pool.steps
-        first = self._refused_step
-        if self._extra or first:
-            steps = [*steps, *self._extra]
-        for index in range(first, len(steps)):
-            if not steps[index](message, now):
-                return index
-        return None
+    def _go_on(self, waits: Generator[float, None, Any], now: float) -> bool:
+        """Go on with a handler that yields its waits; False if it has ended."""
+        desk = self.pool.desk
+        assert desk is not None  # noqa: S101 - narrows the type: a handler began this
+        outcome = desk.resume(waits, now)
+        if outcome.service_time is not None:
+            self._schedule(self._step_action, now + outcome.service_time)
+            return True
+        self._waits = None
+        self._failed = self._failed or outcome.failed
+        self._extra = outcome.steps
+        return False
 
     def _try_again(self, refused: int, now: float) -> bool:
         """Schedule another try of a refused action; False if there is none left."""
@@ -378,7 +388,7 @@ class Worker:
         if retry is None or self._attempt >= retry.attempts:
             return False
         self._refused_step = refused
-        self._schedule(self._step, now + retry.wait(self._attempt))
+        self._schedule(self._step_action, now + retry.wait(self._attempt))
         self._attempt += 1
         return True
 
@@ -408,12 +418,14 @@ class WorkerPool:
         count: workers that are there, those that finish their last batch included.
         busy: workers that hold a batch.
         lazy: whether its station is.
+        acts: whether its workers do more than delete.
         processed: messages whose handling has ended, well or not.
         failed: those of them that were left to their visibility timeout.
     """
 
     __slots__ = (
         "_leaving",
+        "acts",
         "batch_size",
         "busy",
         "busy_time",
@@ -469,6 +481,7 @@ class WorkerPool:
         self.desk = desk
         self.steps: Sequence[Step] = ()
         self.lazy = station.lazy
+        self.acts = bool(workers.on_success or desk)
         self.count = self.busy = self.processed = self.failed = 0
         self.count_time = self.busy_time = 0.0
         self.workers: list[Worker] = []
@@ -498,6 +511,15 @@ class WorkerPool:
             raise TimeRanBackwards(f"{self.name}: resize at now={now!r}, but the simulation is at {self.env.now!r}")
         if self.lazy:
             self.queue.advance(now)
+        self._aim(n, now)
+
+    def shift(self, n: int, now: float) -> None:
+        """Have `n` workers from `now` on, before anything else happens at that instant."""
+        if isinstance(self.station, LazyStation):
+            self.station.catch_up(nextafter(now, -inf))
+        self._aim(n, now)
+
+    def _aim(self, n: int, now: float) -> None:
         while self.count - self._leaving < n and self._leaving:
             self._recall()
         while self.count - self._leaving < n:
@@ -527,18 +549,6 @@ class WorkerPool:
         self._leaving -= 1
         self._remove(worker, now)
 
-    def catch_up(self, now: float) -> None:
-        """Apply the completions up to `now` of batches that have one event for all of it. Cost: O(workers)."""
-        for worker in self.workers:
-            if worker.batch and not worker.stepwise:
-                worker.catch_up(now)
-
-    def go_stepwise(self, now: float) -> None:
-        """Give every message in work an event of its own: somebody waits for its deletion."""
-        self.catch_up(now)
-        for worker in self.workers:
-            worker.go_stepwise()
-
     def check(self) -> None:
         """Assert that the workers add up.
 
@@ -553,7 +563,7 @@ class WorkerPool:
             )
 
     def _hire(self, now: float) -> None:
-        worker = Worker(self)
+        worker = Worker(self, self.station.next_rank())
         self.workers.append(worker)
         self.count += 1
         self.count_time -= now

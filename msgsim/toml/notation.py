@@ -51,7 +51,9 @@ def parse_value(text: str) -> Any:
         if _CODED.match(text):
             raise DeclarationError("", f"{text!r} is not a TOML value") from None
         return text
-    value = parsed.get("value")
+    value = parsed["value"]
+    if len(parsed) > 1 and _CODED.match(text):
+        raise DeclarationError("", f"{text!r} is not a TOML value")
     return text if len(parsed) > 1 or isinstance(value, (date, time)) else value
 
 

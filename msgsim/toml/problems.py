@@ -79,7 +79,8 @@ def error_of(error: Refused, path: str = "", limit: int = LIMIT) -> DeclarationE
     (first, problem), *rest = [(place, _short(problem)) for place, problem in places]
     lines = [problem, *(str(DeclarationError(*each)) for each in rest)]
     if len(lines) > limit:
-        lines[limit:] = [f"and {len(lines) - limit} problems more"]
+        more = len(lines) - limit
+        lines[limit:] = [f"and {more} {'problem' if more == 1 else 'problems'} more"]
     return DeclarationError(first, "\n".join(lines))
 
 

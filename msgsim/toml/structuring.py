@@ -95,7 +95,7 @@ class Reader:
             except OverflowError:  # in a field: see below
                 pass
         problems.found += self._refusals(given, value) or first
-        raise Refused(*problems.found)
+        raise Refused(*dict.fromkeys(problems.found))  # two fields may refuse one value
 
     def _names(self) -> list[str]:
         return [name for name in self._fields if name not in UNHELD]

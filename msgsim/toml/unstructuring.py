@@ -1,8 +1,9 @@
 """Declarations to plain data: tables without what is at its default, in the order of the fields."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from operator import is_
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ from msgsim.bus.topic import Subscription
 from msgsim.distributions import Distribution, Fixed
 from msgsim.engine.actions import Action
 from msgsim.engine.curves import Constant, RateCurve, Sum
+from msgsim.engine.workers import Workers
 from msgsim.toml.problems import Problems, each, refused
 from msgsim.toml.structuring import TAG, TAGS, UNHELD, plain_number
 
@@ -114,15 +116,27 @@ def writer() -> Converter:
         rest = _table(attrs.evolve(value, filter_policy=None), converter)
         return {**rest, "filter_policy": json.dumps(value.filter_policy)}
 
+    def workers(value: Any) -> dict[str, Any]:
+        table = _table(value, converter)
+        if isinstance(value.count, Constant):  # a bare number would be a number of workers
+            table["count"] = _table(value.count, converter)
+        return table
+
     converter.register_unstructure_hook_func(attrs.has, lambda value: _table(value, converter))
     converter.register_unstructure_hook_func(_is_foreign, _refuse_foreign)
-    for kind in (tuple, list):
+    sequences: tuple[type, ...] = (tuple, list)
+    for kind in sequences:
         converter.register_unstructure_hook(kind, items)
     converter.register_unstructure_hook(dict, members)
     converter.register_unstructure_hook(float, _number)
     converter.register_unstructure_hook(str, _text)
-    converter.register_unstructure_hook(Fixed, lambda value: _number(value.value))
-    converter.register_unstructure_hook(Constant, lambda value: _number(value.rate))
-    converter.register_unstructure_hook(Sum, lambda value: items(value.terms))
-    converter.register_unstructure_hook(Subscription, subscription)
+    exact: dict[type, Callable[[Any], Any]] = {
+        Fixed: lambda value: _number(value.value),
+        Constant: lambda value: _number(value.rate),
+        Sum: lambda value: items(value.terms),
+        Subscription: subscription,
+        Workers: workers,
+    }
+    for kind, hook in exact.items():
+        converter.register_unstructure_hook_func(partial(is_, kind), hook)
     return converter

@@ -383,6 +383,102 @@ def test_deliveries_fail_at_the_given_rate() -> None:
     assert topic.delivery_dead_lettered == 0
 
 
+# ---------------------------------------------------------------- subscriptions that come later
+
+
+def test_a_later_subscription_gets_what_is_published_from_then_on() -> None:
+    topic, inboxes = _topic(Subscription(endpoint="a", raw=True), Subscription(endpoint="+1", protocol="sms"))
+    route = topic.route({"kind": "placed"})
+    route.publish("1", 0.0, None, 0.0)
+    topic.publish("1", 0)
+    inbox = Inbox()
+    declared = Subscription(endpoint="b", raw=True, filter_policy={"kind": ["placed"]})
+    live = topic.subscribe(declared, inbox)
+    assert topic.subscriptions["b"] is live
+    assert (live.name, live.declaration) == ("t/b", declared)
+    assert topic.declaration.subscriptions[2:] == (declared,)
+    assert _numbers(topic) == {"a": (2, 0, 0, 0), "+1": (2, 0, 0, 0), "b": (0, 0, 0, 0)}
+    route.publish("2", 1.0, None, 1.0)
+    topic.publish("3", 1)
+    topic.publish("4", 2, attributes={"kind": "placed"})
+    assert [entry[0] for entry in inbox.got] == ["2", "4"]
+    assert [entry[0] for entry in inboxes["a"].got] == ["1", "1", "2", "3", "4"]
+    assert _numbers(topic) == {"a": (5, 0, 0, 0), "+1": (5, 0, 0, 0), "b": (2, 1, 0, 0)}
+
+
+@pytest.mark.rule("SNS-FLT-6")
+def test_a_later_filter_can_look_at_the_body() -> None:
+    topic, inboxes = _topic(Subscription(endpoint="a", raw=True))
+    route = topic.route(None)
+    text = '{"kind": "placed"}'
+    inbox, other = Inbox(), Inbox()
+    route.publish(text, 0.0, None, 0.0)
+    first = Subscription(endpoint="b", raw=True, filter_policy={"kind": ["placed"]}, filter_scope="MessageBody")
+    topic.subscribe(first, inbox)
+    for body in (text, text, "{}"):
+        route.publish(body, 1.0, None, 1.0)
+    route.publish(text, 2.0, None, 2.0)
+    topic.subscribe(Subscription(endpoint="c", raw=True), other)
+    route.publish(text, 3.0, None, 3.0)
+    assert (inbox.times, other.times) == ([1, 1, 2, 3], [3])
+    assert len(inboxes["a"].got) == 6
+    assert _numbers(topic) == {"a": (6, 0, 0, 0), "b": (4, 1, 0, 0), "c": (1, 0, 0, 0)}
+
+
+@given(
+    st.lists(st.sampled_from(_SUBSCRIPTIONS), unique_by=lambda each: each.endpoint, min_size=1),
+    st.data(),
+)
+def test_a_topic_that_grew_does_what_one_declared_so_does(
+    subscriptions: list[Subscription], data: st.DataObject
+) -> None:
+    late = data.draw(st.integers(0, len(subscriptions) - 1))
+    before, after = data.draw(st.tuples(*[st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=5)] * 2))
+    grown, inboxes = _topic(*subscriptions[:late], rng=Random(1))
+    routes = [grown.route(attributes, "s") for attributes in _ATTRIBUTES]
+    for which, body in before:
+        routes[which].publish(_BODIES[body], 0.0, 1, 0.0)
+    grown.advance(5)
+    counted = _numbers(grown)
+    for inbox in inboxes.values():
+        inbox.got.clear()
+    for each in subscriptions[late:]:
+        inboxes[each.endpoint] = Inbox()
+        grown.subscribe(each, inboxes[each.endpoint] if each.protocol == "sqs" else None)
+    random = Random()
+    random.setstate(grown._rng.getstate())  # type: ignore[union-attr]
+    declared, expected = _topic(*subscriptions, rng=random)
+    declared.published = grown.published  # so that both give the same ids
+    for which, body in after:
+        routes[which].publish(_BODIES[body], 5.0, 1, 0.0)
+        declared.route(_ATTRIBUTES[which], "s").publish(_BODIES[body], 5.0, 1, 0.0)
+    for topic in (grown, declared):
+        topic.advance(9)
+    expected.update({key: inbox for key, inbox in inboxes.items() if key not in expected})
+    assert _record(inboxes) == _record(expected)
+    for name, numbers in _numbers(grown).items():
+        live = declared.subscriptions[name]
+        since = (live.delivered, live.filtered_out, live.delivery_failed, live.pending)
+        assert numbers == tuple(map(sum, zip(counted.get(name, (0, 0, 0, 0)), since, strict=True)))
+
+
+@pytest.mark.rule("SNS-SUB-4")
+def test_a_subscription_that_cannot_be_added_changes_nothing() -> None:
+    topic, _ = _topic(Subscription(endpoint="a"))
+    topic.publish("x", 0)
+    declaration = topic.declaration
+    with pytest.raises(DeclarationError, match=r"Topic\.subscriptions\.1: sqs endpoint 'a' is subscribed already"):
+        topic.subscribe(Subscription(endpoint="a", raw=True), Inbox())
+    with pytest.raises(UnknownName, match="no queue named 'b'"):
+        topic.subscribe(Subscription(endpoint="b"))
+    with pytest.raises(DeclarationError, match=r"t/b: .* rng="):
+        topic.subscribe(Subscription(endpoint="b", failure_rate=0.5), Inbox())
+    assert topic.declaration is declaration
+    assert list(topic.subscriptions) == ["a"]
+    topic.publish("x", 0)
+    assert _numbers(topic) == {"a": (2, 0, 0, 0)}
+
+
 # ---------------------------------------------------------------- the checked verb
 
 

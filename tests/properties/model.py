@@ -31,7 +31,8 @@ class Item:
         self.state = "visible"
         self.until = inf
         self.receive_count = 0
-        self.received_here = False
+        self.origin_at = sent_at
+        self.first_received_at = inf
         self.left_at = inf
 
 
@@ -64,6 +65,9 @@ class ModelQueue:
         self.came = 0
         self.received = self.redelivered = self.empty_receives = 0
         self.left = dict.fromkeys(("deleted", "dead_lettered", "expired", "purged"), 0)
+        self.sojourns: list[float] = []
+        self.waits: list[float] = []
+        self.end_to_end: list[float] = []
         self.timeouts = 0
         self.areas = {"visible": 0.0, "in_flight": 0.0, "delayed": 0.0}
         self.accounted_at = 0.0
@@ -75,6 +79,10 @@ class ModelQueue:
 
     def counts(self) -> tuple[int, int, int]:
         return len(self.those("visible")), len(self.those("in_flight")), len(self.those("delayed"))
+
+    def tallies(self) -> dict[str, int]:
+        received = {"received": self.received, "redelivered": self.redelivered, "empty_receives": self.empty_receives}
+        return {**received, **self.left}
 
     def line(self) -> list[Item]:
         """Who is next: oldest first, by number at one instant; after three receives to the back (SQS-RCV-8)."""
@@ -145,6 +153,10 @@ class ModelQueue:
         self.left[how] += 1
         item.state = "gone"
         item.left_at = at
+        if how == "deleted":
+            self.sojourns.append(at - item.arrived_at)
+            self.waits.append(item.first_received_at - item.arrived_at)
+            self.end_to_end.append(at - item.origin_at)
 
     # the verbs, at the time to which the queue has been advanced
 
@@ -178,9 +190,9 @@ class ModelQueue:
             if item.receive_count >= self.max_receive_count:
                 self.dead_letter(item)
                 continue
-            if item.received_here:
+            if item.first_received_at < inf:
                 self.redelivered += 1
-            item.received_here = True
+            item.first_received_at = min(item.first_received_at, self.now)
             item.receive_count += 1
             self.received += 1
             self.hide(item, "in_flight", self.now + timeout)
@@ -191,6 +203,7 @@ class ModelQueue:
         assert self.dead_letter_queue is not None
         self.leave(item, "dead_lettered", self.now)
         moved = Item(item.number, item.body, item.sent_at, self.now)
+        moved.origin_at = item.origin_at
         moved.receive_count = item.receive_count
         self.dead_letter_queue.advance(self.now)
         self.dead_letter_queue.items.append(moved)

@@ -1,0 +1,194 @@
+"""Small scenarios that have a little of everything, and what a user's own code may do to them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+import msgsim as ms
+from msgsim.errors import BusError
+
+COUNTS: dict[str, Any] = {
+    "night": ms.Steps([(0, 2), (20, 0), (45, 3)]),
+    "late": ms.Steps([(10, 1), (30, 4), (50, 1)]),
+    "climb": ms.Ramp(0, 120, 0, 5),
+}
+
+
+@st.composite
+def queues(draw: st.DrawFn, redrive_to: str | None = None) -> ms.Queue:
+    """A queue; mostly as it comes, or else with small limits that are soon reached."""
+    redrive = None
+    if redrive_to is not None:
+        redrive = ms.Redrive(to=redrive_to, max_receive_count=draw(st.sampled_from([1, 2, 3, 5])))
+    return ms.Queue(
+        visibility_timeout=draw(st.sampled_from([30.0, 5.0, 2.0, 1.0, 0.75])),
+        delay=draw(st.sampled_from([0.0, 0.0, 0.0, 1.0, 2.5])),
+        retention=draw(st.sampled_from([4 * ms.DAY, 4 * ms.DAY, 60.0])),
+        max_in_flight=draw(st.sampled_from([120_000, 120_000, 12, 3, 1])),
+        poll_winner=draw(st.sampled_from(["longest", "longest", "random"])),
+        redrive=redrive,
+    )
+
+
+def service_times(*, even: bool) -> st.SearchStrategy[Any]:
+    """Of a message; never 0. Even ones meet one another at one instant."""
+    if even:
+        return st.sampled_from([0.25, 0.5, 1.0, 1.75])
+    return st.sampled_from([ms.Exponential(0.4), ms.Uniform(0.1, 1.5), ms.LogNormal(0.5, 1.5), ms.Fixed(0.3)])
+
+
+def workers(
+    queue: str, *, even: bool, actions: st.SearchStrategy[Any] | None = None, wait_time: float = 20.0
+) -> st.SearchStrategy[ms.Workers]:
+    """A pool of a queue."""
+    return st.builds(
+        ms.Workers,
+        queue=st.just(queue),
+        count=st.sampled_from([1, 2, 4, 7]) | st.sampled_from(list(COUNTS.values())),
+        batch_size=st.sampled_from([1, 3, 10]),
+        wait_time=st.just(wait_time),
+        service_time=service_times(even=even),
+        failure_rate=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+        on_success=st.just(()) if actions is None else actions,
+    )
+
+
+def traffic(to: str, *, even: bool) -> st.SearchStrategy[ms.Traffic]:
+    """A source: a few events per second, or a spike."""
+    if even:
+        return st.builds(ms.Traffic, to=st.just(to), rate=st.sampled_from([0.5, 1, 2, 4, 8]), process=st.just("regular"))
+    rate = st.sampled_from([0.3, 2.0, 5.0, 0.5 + ms.Spike(at=10, height=30, hold=3, every=50), COUNTS["night"]])
+    return st.builds(ms.Traffic, to=st.just(to), rate=rate, process=st.sampled_from(["poisson", "poisson", "regular"]))
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, *, lazy: bool = False) -> ms.Scenario:
+    """A queue `q` with two dead-letter queues in a chain, and perhaps a queue `r` behind a topic or behind its workers.
+
+    With `lazy`, nothing that the workers of `d`, `p` and `r` do can be noticed; else they may do anything.
+    """
+    even = draw(st.booleans())
+    wait_times = {name: draw(st.sampled_from([20.0, 5.0, 1.0])) for name in "qdpr"}
+
+    def pools(queue: str, most: int, actions: st.SearchStrategy[Any] | None = None) -> dict[str, ms.Workers]:
+        made = {}
+        for number in range(draw(st.integers(0, most))):
+            own_wait = wait_times[queue] if lazy else draw(st.sampled_from([wait_times[queue], 0.0, 3.0]))
+            made[f"{queue}{number}"] = draw(workers(queue, even=even, actions=actions, wait_time=own_wait))
+        return made
+
+    to_r = [ms.SendMessage("r"), ms.SendMessage("r", delay=2), ms.Publish("t"), ms.Publish("t", body="about {n}")]
+    actions = st.lists(st.sampled_from(to_r), max_size=2)
+    if not lazy:
+        actions |= st.just([ms.SendEmail("o"), ms.SendMessage("r")])
+    feeds = draw(st.lists(st.sampled_from("qqqrt"), min_size=1, max_size=3))
+    delivery_delay = draw(st.sampled_from([None, ms.Exponential(0.5), ms.Fixed(0.3)]))
+    return ms.Scenario(
+        topics={
+            "t": ms.Topic(
+                subscriptions=(
+                    ms.Subscription(endpoint="r", delivery_delay=delivery_delay),
+                    ms.Subscription(endpoint="d", filter_policy={"kind": ["odd"]}),
+                )
+            )
+        },
+        queues={
+            "d": draw(queues(draw(st.sampled_from([None, "p"])))),
+            "q": draw(queues(draw(st.sampled_from([None, "d", "d"])))),
+            "r": draw(queues(draw(st.sampled_from([None, "d"])))),
+            "p": draw(queues()),
+        },
+        outboxes={"o": ms.Outbox(max_send_rate=2.0)},
+        traffic={f"{to}-traffic{place}": draw(traffic(to, even=even)) for place, to in enumerate(feeds)},
+        workers={
+            **pools("q", 2, draw(st.sampled_from([None, actions]))),
+            **pools("d", 2),
+            **pools("r", 2, None if lazy else actions),
+            **pools("p", 1),
+        },
+    )
+
+
+Deed = tuple[str, str, int]
+"""What a user does: a verb, the name of a queue, and a number with which to choose the details."""
+
+deeds = st.tuples(
+    st.sampled_from(
+        ["send", "send later", "receive", "receive", "delete", "hide", "purge", "counts", "resize", "look", "deadline"]
+    ),
+    st.sampled_from("qdr"),
+    st.integers(0, 11),
+)
+
+moments = st.integers(0, 480).map(lambda quarter: quarter / 4) | st.floats(0, 120).filter(lambda at: not 0 < at < 1e-3)
+
+
+def programs(most: int = 12) -> st.SearchStrategy[list[tuple[float, Deed]]]:
+    """What a user does and when, in order of time: often when events of even traffic happen."""
+    return st.lists(st.tuples(moments, deeds), max_size=most).map(lambda program: sorted(program, key=lambda at: at[0]))
+
+
+class User:
+    """Does deeds, and notes what comes of them."""
+
+    def __init__(self, simulation: ms.Simulation, notes: list[Any]) -> None:
+        self._simulation = simulation
+        self._queues = dict(simulation.queues)
+        self._handles: dict[str, list[str]] = {name: [] for name in self._queues}
+        self._notes = notes
+
+    def process(self, program: list[tuple[float, Deed]]) -> Iterator[Any]:
+        """A SimPy process of deeds."""
+        env = self._simulation.env
+        for at, deed in program:
+            yield env.timeout(at - env.now)
+            self.do(deed)
+
+    def do(self, deed: Deed) -> None:
+        """One deed, now."""
+        verb, name, choice = deed
+        acts: dict[str, Callable[[ms.StandardQueue, str, int, float], Any]] = {
+            "send": lambda queue, _name, choice, now: queue.send(f"own {choice}", now).message_id,
+            "send later": lambda queue, _name, choice, now: queue.send("own", now, delay=choice / 2).message_id,
+            "receive": self._receive,
+            "delete": self._delete,
+            "hide": self._hide,
+            "purge": lambda queue, _name, _choice, now: queue.purge(now),
+            "counts": lambda queue, _name, _choice, now: queue.counts(now),
+            "resize": self._resize,
+            "look": lambda _queue, _name, _choice, _now: self._look(),
+            "deadline": lambda queue, _name, _choice, now: (queue.counts(now), queue.next_deadline()),
+        }
+        now = self._simulation.now
+        try:
+            note = acts[verb](self._queues[name], name, choice, now)
+        except BusError as error:
+            note = type(error).__name__
+        self._notes.append((now, verb, name, note))
+
+    def _receive(self, queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+        timeout = [None, None, 0.0, 2.5][choice % 4]
+        got = queue.receive(now, 1 + choice % 10, timeout, wait_time=choice % 2)
+        self._handles[name] += [delivery.receipt_handle for delivery in got]
+        return [(delivery.message_id, delivery.body, delivery.receive_count) for delivery in got]
+
+    def _delete(self, queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+        handles = self._handles[name]
+        return queue.delete(handles[choice % len(handles)], now) if handles else None
+
+    def _hide(self, queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+        handles = self._handles[name]
+        timeout = [0.0, 0.5, 1.25, 40.0][choice // 3]
+        return queue.change_visibility(handles[choice % len(handles)], timeout, now) if handles else None
+
+    def _resize(self, _queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+        pools = [pool for pool in self._simulation.workers.values() if pool.queue.name == name]
+        return [(pool.resize(choice % 4, now), pool.count, pool.busy) for pool in pools]
+
+    def _look(self) -> Any:
+        queues = self._simulation.queues.values()
+        pools = self._simulation.workers.values()
+        return [(queue.visible, queue.in_flight, queue.delayed, queue.deleted) for queue in queues], [
+            (pool.busy, pool.count, pool.processed) for pool in pools
+        ]

@@ -1,0 +1,154 @@
+"""The one way in, and the three services together."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msgsim.errors import ServiceError
+from msgsim.service import ses, sns, sqs
+from msgsim.service.account import Account
+from msgsim.service.parameters import BYTES, FLAG, WHOLE, ListOf, MapOf, Shape, Structure
+from msgsim.service.requests import OPERATIONS, call
+
+HOME = Account()
+TELLING = [
+    *("q", "t", HOME.queue_url("q"), HOME.arn("sqs", "q"), HOME.arn("sns", "t"), "sqs", "sms", "a@example.com"),
+    *("true", "false", "7", "9" * 5_000, '["a", {}]', '{"k": ["a"]}', '{"k": [{"prefix": "a"}]}', "String", "Number"),
+    *("Binary.x", "String.Array", "All", "k", "VisibilityTimeout", "RedrivePolicy", "FifoQueue", "FilterPolicy"),
+    f'{{"deadLetterTargetArn": "{HOME.arn("sqs", "q")}", "maxReceiveCount": 2}}',
+]
+
+
+def _values(shape: Shape) -> st.SearchStrategy[Any]:
+    """Values of a shape, some of which mean something."""
+    if isinstance(shape, Structure):
+        required, optional = ({n: _values(s) for n, s in each.items()} for each in (shape.required, shape.optional))
+        return st.fixed_dictionaries(required, optional=optional)
+    if isinstance(shape, ListOf):
+        return st.lists(_values(shape.member), max_size=3)
+    texts = st.sampled_from(TELLING) | st.text(max_size=5)
+    if isinstance(shape, MapOf):
+        return st.dictionaries(texts, _values(shape.member), max_size=3)
+    if shape is WHOLE:
+        return st.sampled_from([-1, 0, 1, 10, 900, 43_200, 10**400])
+    return st.booleans() if shape is FLAG else st.binary(max_size=3) if shape is BYTES else texts
+
+
+REQUESTS = st.sampled_from(sorted(OPERATIONS)).flatmap(
+    lambda name: st.tuples(st.just(name), _values(OPERATIONS[name].parameters))
+)
+
+
+@given(st.lists(REQUESTS, max_size=9))
+def test_a_request_is_answered_or_refused_and_the_books_balance(requests: list[tuple[str, dict[str, Any]]]) -> None:
+    account = Account()
+    call(account, "CreateTopic", {"Name": "t"}, 0)
+    url = call(account, "CreateQueue", {"QueueName": "q"}, 0)["QueueUrl"]
+    call(account, "SendMessage", {"QueueUrl": url, "MessageBody": "x"}, 0)
+    for now, (operation, params) in enumerate(requests):
+        with suppress(ServiceError):
+            assert isinstance(call(account, operation, params, now), dict)
+    for queue in account.queues.values():
+        queue.check(len(requests))
+    for topic in account.topics.values():
+        topic.check()
+    account.outbox.check()
+
+
+def test_no_two_services_have_an_operation_of_the_same_name() -> None:
+    assert len(OPERATIONS) == len(sqs.OPERATIONS) + len(sns.OPERATIONS) + len(ses.OPERATIONS)
+    assert sorted(OPERATIONS) == [
+        "ChangeMessageVisibility",
+        "CreateQueue",
+        "CreateTopic",
+        "DeleteMessage",
+        "GetAccount",
+        "GetQueueUrl",
+        "Publish",
+        "PurgeQueue",
+        "ReceiveMessage",
+        "SendEmail",
+        "SendMessage",
+        "Subscribe",
+    ]
+
+
+def test_an_unknown_operation_is_refused_and_told_the_nearest() -> None:
+    with pytest.raises(ServiceError) as caught:
+        call(Account(), "SendMesage", {}, 0)
+    assert (caught.value.code, caught.value.status) == ("InvalidAction", 400)
+    assert caught.value.message.startswith(
+        "The action SendMesage is not valid for this web service: "
+        "no operation named 'SendMesage'; did you mean 'SendMessage'? declared: ChangeMessageVisibility, "
+    )
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_unknown_parameter_is_refused(operation: str) -> None:
+    service = OPERATIONS[operation].service
+    params = dict.fromkeys(OPERATIONS[operation].parameters.required, "x")
+    with pytest.raises(ServiceError) as caught:
+        call(Account(), operation, {"Unknown": 1, **params}, 0)
+    assert caught.value.code == "ValidationError"
+    assert 'Unknown parameter in input: "Unknown"' in caught.value.message
+    if params:
+        with pytest.raises(ServiceError) as caught:
+            call(Account(), operation, {}, 0)
+        assert caught.value.code == service.missing.code
+        assert next(iter(params)) in caught.value.message
+
+
+def test_an_order_goes_from_topic_to_queue_to_email() -> None:
+    account = Account()
+
+    def at(now: float, operation: str, **params: Any) -> dict[str, Any]:
+        return call(account, operation, params, now)
+
+    dead = at(0, "CreateQueue", QueueName="emails-dlq")["QueueUrl"]
+    policy = {"deadLetterTargetArn": account.arn("sqs", "emails-dlq"), "maxReceiveCount": 2}
+    emails = at(
+        0,
+        "CreateQueue",
+        QueueName="emails",
+        Attributes={"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)},
+    )["QueueUrl"]
+    orders = at(0, "CreateTopic", Name="orders")["TopicArn"]
+    at(
+        0,
+        "Subscribe",
+        TopicArn=orders,
+        Protocol="sqs",
+        Endpoint=account.arn("sqs", "emails"),
+        Attributes={"FilterPolicy": '{"kind": ["placed"]}'},
+    )
+    for order, kind in (("1", "placed"), ("2", "shipped")):
+        at(
+            1,
+            "Publish",
+            TopicArn=orders,
+            Message=order,
+            MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
+        )
+    (message,) = at(2, "ReceiveMessage", QueueUrl=emails, MaxNumberOfMessages=10)["Messages"]
+    order = json.loads(message["Body"])["Message"]
+    answer = at(
+        2,
+        "SendEmail",
+        FromEmailAddress="shop@example.com",
+        Destination={"ToAddresses": ["ann@example.com"]},
+        Content={"Simple": {"Subject": {"Data": f"Order {order}"}, "Body": {"Text": {"Data": "Thank you"}}}},
+    )
+    at(3, "DeleteMessage", QueueUrl=emails, ReceiptHandle=message["ReceiptHandle"])
+    assert at(60, "ReceiveMessage", QueueUrl=emails) == at(60, "ReceiveMessage", QueueUrl=dead) == {}
+    (sent,) = account.outbox.sent
+    assert (sent.message_id, sent.email.subject) == (answer["MessageId"], "Order 1")
+    assert at(60, "GetAccount")["SendQuota"]["SentLast24Hours"] == 1
+    for queue in account.queues.values():
+        queue.check(60)
+    for topic in account.topics.values():
+        topic.check()
+    account.outbox.check()

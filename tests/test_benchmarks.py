@@ -1,0 +1,126 @@
+"""Each benchmark runs once at a hundredth of its size: its counts are asserted, its times are not."""
+
+import sys
+from collections.abc import Iterator
+from math import isclose
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from msgsim import simulate
+
+FOLDER = str(Path(__file__).parents[1] / "benchmarks")
+SCRIPTS = ("spike", "mmc", "topic", "orders")
+SCALE = 0.01
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _importable() -> Iterator[None]:
+    sys.path.insert(0, FOLDER)
+    yield
+    sys.path.remove(FOLDER)
+
+
+def benchmark_of(script: str) -> Any:
+    return __import__(script).BENCHMARK
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_all_forms_keep_their_books_and_agree(script: str) -> None:
+    import compare
+
+    timings = compare.compare(benchmark_of(script), scale=SCALE, rounds=1)
+    assert list(timings) == list(compare.FORMS)
+    text = compare.table(benchmark_of(script), timings)
+    assert all(form in text for form in compare.FORMS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_bare_loop_and_msgsim_simulate_the_same_model(script: str) -> None:
+    import bare
+
+    benchmark = benchmark_of(script)
+    scale = 0.1
+    until = benchmark.until * scale
+    times = {name: moment * scale for name, moment in benchmark.moments.items()}
+    result = getattr(bare, benchmark.model)(until=until, **times)
+    run = simulate(benchmark.scenario(scale), until=until, seed=1)
+    queues = [name for name in run.scenario.queues if run.total(name, "deleted")]
+    for time in ("waiting", "sojourn"):
+        samples = [value for queue in queues for value in run.samples(queue, f"{time}_time")]
+        # Independent runs, and the waits of a loaded queue hang together: a third more or less is chance.
+        assert sum(samples) / len(samples) == pytest.approx(result[f"mean_{time}"], rel=0.6, abs=1e-3)
+    for level in ("visible", "in_flight"):
+        mean = sum(run.mean(queue, level) for queue in queues)
+        assert mean == pytest.approx(result[f"mean_{level}"], rel=0.6, abs=0.1)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_loops_agree_on_times(script: str) -> None:
+    import bare
+    import stripped
+
+    model = benchmark_of(script).model
+    full, least = (getattr(module, model)(until=200.0) for module in (bare, stripped))
+    shared = [key for key in full.keys() & least.keys() if key.startswith(("mean_", "p50_"))]
+    assert shared
+    for key in shared:
+        assert isclose(full[key], least[key], rel_tol=0.05, abs_tol=1e-3), key
+
+
+def test_without_chance_in_their_order_the_forms_agree_in_each_digit() -> None:
+    import bare
+    import idiomatic
+    import stripped
+
+    results = [module.many_servers(until=500.0) for module in (bare, stripped, idiomatic)]
+    for key in results[0].keys() & results[1].keys():
+        for other in results[1:]:
+            assert isclose(results[0][key], other[key], rel_tol=1e-9), key
+
+
+def test_lost_messages_are_noticed() -> None:
+    import baseline
+
+    result: dict[str, float] = {"sent": 100, "received": 99, "deleted": 99, "visible": 0, "in_flight": 0}
+    with pytest.raises(AssertionError, match="lost"):
+        baseline.check_books("a model", result, 100.0)
+    with pytest.raises(AssertionError, match="traffic"):
+        baseline.check_books("a model", result | {"visible": 1}, 200.0)
+    with pytest.raises(AssertionError, match=r"a model\.sent: 100 and 300"):
+        baseline.check_agreement("a model", result, {"sent": 300})
+
+
+def test_a_script_prints_its_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import compare
+
+    monkeypatch.setattr(sys, "argv", ["mmc.py", "--quick", "--scale", "0.1", "--rounds", "1"])
+    compare.main(benchmark_of("mmc"))
+    assert "msgsim is" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["mmc.py", "--only", "msgsim", "--scale", "0.01"])
+    compare.main(benchmark_of("mmc"))
+    assert 2_700 < int(capsys.readouterr().out) < 3_300
+
+
+def test_instructions_are_the_difference_of_two_sizes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import instructions
+
+    def fake(command: list[str], **_options: object) -> SimpleNamespace:
+        size = round(1_000 * float(command[-1]))
+        return SimpleNamespace(stderr=f"==1== Collected : {7_000 + 5 * size}\n", stdout=f"{size}\n")
+
+    monkeypatch.setattr("subprocess.run", fake)
+    monkeypatch.setattr(sys, "argv", ["instructions.py", "spike"])
+    instructions.main()
+    assert capsys.readouterr().out.splitlines()[1].split()[-2:] == ["5", "1.00"]
+
+
+@pytest.mark.parametrize("name", ["send()", "traffic to a queue"])
+def test_a_waiting_message_takes_at_most_200_bytes(name: str) -> None:
+    import memory
+
+    assert memory.traced(memory.KEEPERS[name], 5_000) <= memory.LIMIT

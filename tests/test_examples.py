@@ -1,0 +1,157 @@
+"""The built-in examples: each runs, balances its books, and tells the story that its comments tell."""
+
+import tomllib
+from functools import cache
+
+import pytest
+
+import msgsim as ms
+from msgsim.errors import MsgsimError
+from msgsim.files import example
+
+NAMES = ["appointment-reminders", "black-friday", "incident-management", "month-end", "order-processing"]
+
+
+@cache
+def run(name: str, *changes: tuple[str, float]) -> ms.Run:
+    scenario = ms.load(name)
+    for path, value in changes:
+        scenario = scenario.vary(path, value)
+    return ms.simulate(scenario)  # which audits
+
+
+def test_there_are_these_with_titles() -> None:
+    assert list(ms.examples()) == NAMES
+    assert all(20 < len(title) < 80 for title in ms.examples().values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_explains_itself(name: str) -> None:
+    source = example(name)
+    lines = source.splitlines()
+    assert lines[0].startswith("# ")
+    assert sum(line.startswith("#") for line in lines) > 15
+    assert max(map(len, lines)) <= 120
+    assert tomllib.loads(source)["description"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_runs_and_balances(name: str) -> None:
+    finished = run(name)
+    assert finished.until == ms.load(name).horizon
+    assert finished.violations == ()
+    assert ms.load(name).title in finished.summary()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_round_trips(name: str) -> None:
+    assert ms.Scenario.from_toml(ms.load(name).to_toml()) == ms.load(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_comments_suggest_to_try_can_be_tried(name: str) -> None:
+    from msgsim.cli import main
+
+    suggestions = [line.partition("msgsim run ")[2] for line in example(name).splitlines() if "msgsim run " in line]
+    assert suggestions
+    for suggestion in suggestions:
+        assert main(["run", *suggestion.split(), "--until", "60", "--warm-up", "0", "--quiet"]) == 0
+
+
+@pytest.mark.slow
+def test_order_processing_is_as_fast_as_its_slowest_part() -> None:
+    finished = run("order-processing")
+    pools = ("inventory-workers", "billing-workers", "shipping-workers", "mailers")
+    assert max(pools, key=lambda pool: finished.mean(pool, "utilization")) == "billing-workers"
+    assert finished.quantile("billing", "visible", 1) > 400
+    assert finished.quantile("inventory", "visible", 1) < 20
+    joined = finished.quantile("order-ready", "end_to_end_time", 0.99)
+    assert joined == pytest.approx(finished.quantile("billing", "sojourn_time", 0.99), rel=0.05)
+    assert finished.total("billing", "dead_lettered") > 0
+    assert finished.total("ses", "throttled") == 0
+    # Two emails for each order that is ready, and none for any other.
+    assert finished.total("ses", "accepted") == 2 * finished.total("order-ready", "completed")
+    more = run("order-processing", ("workers.billing-workers.count", 12))
+    assert more.quantile("billing", "visible", 1) < 20
+
+
+def test_order_processing_writes_to_customer_and_warehouse() -> None:
+    simulation = ms.Simulation(ms.load("order-processing"))
+    simulation.run(60)
+    sent = list(simulation.outboxes["ses"].sent)
+    first = [mail.email for mail in sent if "rder 1:" in mail.email.body or "order 1." in mail.email.body]
+    assert sorted(email.to for email in first) == [("customer-1@example.com",), ("warehouse@example.com",)]
+    (customer,) = (email for email in first if email.to[0].startswith("customer"))
+    assert customer.subject == "Your order 1 is on its way"
+    assert "deliver it on Sun, 04 Jan 2026" in customer.body
+
+
+@pytest.mark.slow
+def test_black_friday_moves_from_one_bottleneck_to_the_other() -> None:
+    usual = run("black-friday")
+    assert usual.quantile("billing", "visible", 1) > 3000
+    assert usual.quantile("emails", "visible", 1) > 3000
+    assert usual.total("ses", "throttled") > 1000
+    assert usual.total("dead-emails", "moved_in") == 0
+
+    workers = ("workers.billing-workers.count", 16)
+    billing = run("black-friday", workers)
+    assert billing.quantile("billing", "visible", 1) < 100
+    assert billing.quantile("emails", "visible", 1) > 5000
+    assert billing.mean("ses", "end_to_end_time") > 0.9 * usual.mean("ses", "end_to_end_time")
+
+    both = run("black-friday", workers, ("outboxes.ses.max_send_rate", 50))
+    assert both.mean("ses", "end_to_end_time") < 10
+
+
+@pytest.mark.slow
+def test_incidents_wait_for_hours_after_the_storm_only() -> None:
+    finished = run("incident-management")
+    assert finished.quantile("incidents", "waiting_time", 0.5) < ms.MINUTE
+    assert finished.quantile("incidents", "waiting_time", 1) > 5 * ms.HOUR
+    assert finished.quantile("incidents", "visible", 1) > 40
+    assert finished.total("incidents", "duplicate_work") == 0
+    assert finished.total("alerts/+15550100", "filtered_out") == finished.total("monitoring", "arrivals")
+    assert finished.total("reports", "delivered") == 3 * finished.total("reports", "accepted")
+    stay = run("incident-management", ("workers.responders.count.steps.8.1", 8))
+    assert stay.quantile("incidents", "waiting_time", 1) < 0.6 * finished.quantile("incidents", "waiting_time", 1)
+    short = run("incident-management", ("queues.incidents.visibility_timeout", 300))
+    assert short.total("incidents", "duplicate_work") > 500
+
+
+@pytest.mark.slow
+def test_month_end_is_hidden_by_the_mean() -> None:
+    finished = run("month-end")
+    times, backlog = finished.series("ledger", "visible")
+    before = max(length for time, length in zip(times, backlog, strict=True) if time < 3 * ms.DAY)
+    assert before < 100
+    assert max(backlog) > 5000
+    assert finished.quantile("ledger", "waiting_time", 0.5) < 1
+    assert finished.quantile("ledger", "waiting_time", 0.99) > 2 * ms.HOUR
+    assert finished.total("ledger", "duplicate_work") == 0
+    assert finished.total("review", "sent") == finished.total("large-payments", "arrivals")
+
+
+@pytest.mark.slow
+def test_a_fifth_of_the_reminders_is_never_sent() -> None:
+    finished = run("appointment-reminders")
+    assert finished.total("nightly-job", "arrivals") == 9000
+    assert finished.total("reminders", "accepted") == 7500
+    assert finished.total("due", "expired") == 1500
+    assert finished.total("reminders", "throttled") > 10_000
+    assert 150 < finished.total("reminders", "bounced") < 350
+    more = run("appointment-reminders", ("outboxes.reminders.max_24_hour_send", 10_000))
+    assert more.total("reminders", "accepted") == 9000
+
+
+def test_no_subject_says_anything_about_a_patient() -> None:
+    (action,) = ms.load("appointment-reminders").workers["senders"].on_success
+    assert isinstance(action, ms.SendEmail)
+    assert "{" not in action.subject
+
+
+def test_examples_are_not_changed_by_running_them() -> None:
+    with pytest.raises(MsgsimError):
+        ms.load("order-processing").vary("workers.mailers.count", 0)
+    assert ms.load("order-processing") == ms.load("order-processing")

@@ -1,0 +1,119 @@
+"""The numbers of the services, and how they refuse."""
+
+import math
+from math import inf, nan, nextafter
+
+import attrs
+import pytest
+
+from msgsim import quotas
+from msgsim.errors import DeclarationError, InvalidParameterValue
+from msgsim.quotas import Quota
+
+ALL = {name: value for name, value in vars(quotas).items() if isinstance(value, Quota)}
+
+
+@pytest.mark.rule("SQS-ATT-1")
+@pytest.mark.parametrize(
+    ("name", "low", "high", "default"),
+    [
+        ("DELAY", 0, 900, 0),
+        ("VISIBILITY_TIMEOUT", 0, 43_200, 30),
+        ("WAIT_TIME", 0, 20, 0),
+        ("RETENTION", 60, 14 * 86_400, 4 * 86_400),
+        ("MAX_MESSAGE_BYTES", 1_024, 2**20, 2**20),
+        ("MAX_RECEIVE_COUNT", 1, 1_000, None),
+        ("MAX_MESSAGES", 1, 10, 1),
+        ("MAX_IN_FLIGHT", 1, inf, 120_000),
+        ("MESSAGE_ATTRIBUTES", 0, 10, None),
+        ("PURGE_INTERVAL", 60, 60, 60),
+        ("RECEIVES_BEFORE_BACK", 3, 3, 3),
+        ("PUBLISH_BYTES", 1, 2**18, None),
+        ("FILTER_POLICY_KEYS", 1, 5, None),
+        ("RECIPIENTS", 1, 50, None),
+        ("QUOTA_WINDOW", 86_400, 86_400, 86_400),
+        ("SANDBOX_SEND_RATE", 1, 1, 1),
+        ("SANDBOX_24_HOUR_SEND", 200, 200, 200),
+        ("MAX_DELIVERY_TIME", 300, 50_400, 50_400),
+    ],
+)
+def test_the_numbers(name: str, low: float, high: float, default: float | None) -> None:
+    quota = ALL[name]
+    assert (quota.low, quota.high, quota.default) == (low, high, default)
+
+
+@pytest.mark.parametrize("quota", ALL.values(), ids=ALL)
+def test_each_names_its_rule_and_its_default_is_allowed(quota: Quota) -> None:
+    service, area, number = quota.rule.split("-")
+    assert service in {"SQS", "SNS", "SES"}
+    assert area.isalpha()
+    assert number.isdigit()
+    assert quota.name
+    assert quota.unit
+    assert quota.default is None or quota.low <= quota.default <= quota.high
+
+
+class TestDemand:
+    @pytest.mark.rule("SQS-RCV-1")
+    def test_refuses_in_the_service_s_words(self) -> None:
+        with pytest.raises(InvalidParameterValue) as raised:
+            quotas.MAX_MESSAGES.demand(11)
+        assert str(raised.value) == (
+            "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        )
+
+    @pytest.mark.rule("SQS-RCV-2")
+    def test_has_the_reason_of_its_own_where_there_is_one(self) -> None:
+        with pytest.raises(InvalidParameterValue, match=r"Must be >= 0 and <= 20, if provided\.$"):
+            quotas.WAIT_TIME.demand(21)
+
+    @pytest.mark.parametrize("value", [nextafter(0, -inf), nextafter(20, inf), nan, inf])
+    def test_refuses_what_is_just_outside_and_what_is_no_number(self, value: float) -> None:
+        quotas.WAIT_TIME.demand(0)
+        quotas.WAIT_TIME.demand(20)
+        with pytest.raises(InvalidParameterValue):
+            quotas.WAIT_TIME.demand(value)
+
+
+class TestCheck:
+    def test_takes_what_is_in_the_bounds(self) -> None:
+        quotas.DELAY.check("x", 900)
+
+    def test_refuses_with_path_bounds_unit_and_rule(self) -> None:
+        with pytest.raises(DeclarationError) as raised:
+            quotas.RETENTION.check("queues.a.retention", 59)
+        assert str(raised.value) == "queues.a.retention: 59 is not allowed; allowed: 60 to 1209600 [s] (SQS-ATT-1)"
+
+
+class TestField:
+    def test_has_the_quota_s_default_or_another(self) -> None:
+        @attrs.frozen
+        class Thing:
+            usual: float = quotas.DELAY.field()
+            own: float = quotas.DELAY.field(7)
+            none: float | None = quotas.DELAY.field(None, optional=True)
+            count: int = quotas.MAX_MESSAGES.field(integer=True)
+
+        thing = Thing()
+        assert (thing.usual, thing.own, thing.none, thing.count) == (0, 7, None, 1)
+        assert isinstance(thing.count, int)
+
+    def test_is_required_where_the_service_has_no_default(self) -> None:
+        @attrs.frozen
+        class Thing:
+            count: int = quotas.MAX_RECEIVE_COUNT.field(integer=True)
+
+        with pytest.raises(TypeError, match="count"):
+            Thing()
+        assert Thing(1_000).count == 1_000
+
+    def test_refuses_with_the_field_s_path(self) -> None:
+        @attrs.frozen
+        class Thing:
+            delay: float = quotas.DELAY.field()
+
+        for value in (-1, 901, math.nan):
+            with pytest.raises(
+                DeclarationError, match=r"Thing\.delay: .* is not allowed; allowed: 0 to 900 \[s\] \(SQS-DLY-1\)"
+            ):
+                Thing(value)
