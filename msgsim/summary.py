@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from msgsim.formats import UNTITLED, count, duration, exactly, one_line, share
 from msgsim.run import Run
-from msgsim.tables import Table, letters, notes, of_kind, tables
+from msgsim.tables import Table, event_name, letters, notes, of_kind, tables
 
 WIDTH = 100
 """Of the notes [characters]; tables are as wide as they need."""
@@ -18,6 +18,10 @@ def as_text(run: Run) -> str:
     """The run in a page of plain text with aligned columns."""
     title = _title(run)
     lines = [title, "=" * min(len(title), WIDTH), *wrap(_facts(run), WIDTH)]
+    figures = key_figures(run)
+    if figures:
+        width = max(len(value) for value, _ in figures)
+        lines += ["", *(f"{value:>{width}}  {label}" for value, label in figures)]
     for table in tables(run):
         lines += ["", table.title, *_aligned(table)]
     lines += ["", "Notes"]
@@ -60,6 +64,11 @@ def key_figures(run: Run) -> list[tuple[str, str]]:
         accepted = sum(run.total(name, "accepted") for name in outboxes)
         throttled = sum(run.total(name, "throttled") for name in outboxes)
         figures.append((count(accepted), f"emails accepted, {count(throttled)} recipients throttled"))
+        for name in outboxes:
+            median, late = (run.quantile(name, "end_to_end_time", q) for q in (0.5, 0.99))
+            if isfinite(late):
+                label = f"{event_name(run)}-to-email time, p50 and p99, through {one_line(name)}"
+                figures.append((f"{duration(median)}, {duration(late)}", label))
     busiest = _highest(run, of_kind(run, "pool"), "utilization", "mean")
     if busiest:
         figures.append((share(busiest[0]), f"of the time busy: {busiest[1]}"))

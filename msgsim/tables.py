@@ -83,10 +83,18 @@ def tables(run: Run) -> list[Table]:
             continue
         filled = [(column, [column.cell(run, name) for name in names]) for column in columns]
         shown = [(column, cells) for column, cells in filled if not (column.optional and set(cells) <= {"0", ""})]
-        heads = [(_NAMES.get(kinds[0], kinds[0]), ""), *((column.name, column.unit) for column, _ in shown)]
+        event = event_name(run)
+        heads = [(_NAMES.get(kinds[0], kinds[0]), "")]
+        heads += [(column.name.replace("{event}", event), column.unit) for column, _ in shown]
         rows = list(zip(map(one_line, names), *(cells for _, cells in shown), strict=True))
         made.append(Table(title, kinds[0], heads, rows))
     return made
+
+
+def event_name(run: Run) -> str:
+    """What the traffic events of a run are, if they are all of one kind."""
+    names = {one_line(traffic.event) for traffic in run.scenario.traffic.values()}
+    return names.pop() if len(names) == 1 else "event"
 
 
 def notes(run: Run) -> list[str]:
@@ -192,8 +200,8 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
         (
             Column("completed", "events", _total("completed")),
             Column("open", "events", _stat("open", "final", count)),
-            Column("end-to-end time", "p50", _stat("end_to_end_time", "p50", duration)),
-            Column("end-to-end time", "p99", _stat("end_to_end_time", "p99", duration)),
+            Column("{event} to join", "p50", _stat("end_to_end_time", "p50", duration)),
+            Column("{event} to join", "p99", _stat("end_to_end_time", "p99", duration)),
         ),
     ),
     (
@@ -209,8 +217,8 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
             Column("pending", "recipients", _stat("pending", "final", count), optional=True),
             Column("throttled", "recipients", _total("throttled")),
             Column("rejected", "recipients", _total("rejected"), optional=True),
-            Column("end-to-end time", "p50", _stat("end_to_end_time", "p50", duration)),
-            Column("end-to-end time", "p99", _stat("end_to_end_time", "p99", duration)),
+            Column("{event} to email", "p50", _stat("end_to_end_time", "p50", duration)),
+            Column("{event} to email", "p99", _stat("end_to_end_time", "p99", duration)),
         ),
     ),
 )
@@ -231,11 +239,15 @@ def _on_reading(run: Run) -> Iterator[str]:
         yield "Peaks are the highest readings; between two readings there may have been more."
     ends = [
         end
-        for kind, end in (("join", "a join's completion"), ("outbox", "the delivery of an email"))
+        for kind, end in (
+            ("join", '"{} to join" ends when the join completes'),
+            ("outbox", '"{} to email" at delivery'),
+        )
         if of_kind(run, kind)
     ]
     if ends:
-        yield f"End-to-end time is from the traffic event (say, the order) to {' or '.join(ends)}."
+        event = event_name(run)
+        yield f"Times from the {event} on (end_to_end_time): {'; '.join(end.format(event) for end in ends)}."
 
 
 def _on_warm_up(run: Run) -> Iterator[str]:

@@ -47,6 +47,7 @@ class Traffic:
         body: of each message, with `{fields}` (see `bus/templates.py`); built only if somebody reads it.
         attributes: of each message; filter policies look at them.
         subject: of each notification, if `to` is a topic.
+        event: what an arrival is, in the singular, for the words of summaries: "order", "alert".
     """
 
     to: str = text(empty=False)
@@ -55,6 +56,7 @@ class Traffic:
     body: str = attrs.field(default="message {n}", validator=_check_body)
     attributes: Mapping[str, Any] | None = attrs.field(default=None, converter=copied, validator=_check_attributes)
     subject: str | None = text(None, optional=True)
+    event: str = text("event", empty=False)
 
 
 class TrafficSource:
