@@ -1,5 +1,7 @@
 """msgsim: a discrete-event simulator of a message bus on virtual time."""
 
+from typing import TYPE_CHECKING
+
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.queue import Queue, Redrive, StandardQueue
@@ -69,3 +71,18 @@ __all__ = [
     "load",
     "simulate",
 ]
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        """`__version__`, looked up when it is asked for; a folder of sources that is not installed has none."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - few ask
+
+        try:
+            return version(__name__)
+        except PackageNotFoundError:
+            return "unknown (not installed)"

@@ -222,10 +222,13 @@ class Meter:
         """
         live = self.live
         if isinstance(live, StandardQueue):
-            live.check(now, deep=deep or live.in_flight + live.delayed < ALWAYS_DEEP)
+            live.check(now, deep=deep or live.visible + live.in_flight + live.delayed < ALWAYS_DEEP)
         elif isinstance(live, (TopicFanout, SendingAccount, WorkerPool)):
             try:
-                live.check()
+                if isinstance(live, WorkerPool):
+                    live.check()
+                else:
+                    live.check(deep=deep)
             except AuditError as error:
                 raise AuditError(f"{error} (at {now:g} s)") from None
 
@@ -272,13 +275,17 @@ class Probe:
         for meter in self._meters:
             meter.begin(now)
 
-    def look(self, now: float, *, deep: bool = False) -> None:
+    def look(self, now: float) -> None:
         """Take a reading."""
         self.settle(now)
         self.times.append(now)
         for meter in self._meters:
             for name, value in meter.values(now).items():
                 meter.rows[name].append(value)
+
+    def check(self, now: float, *, deep: bool = False) -> None:
+        """Check everybody's books; after a look or `settle`. Cost: O(1) per entity, with `deep` O(messages there)."""
+        for meter in self._meters:
             try:
                 meter.check(now, deep=deep)
             except AuditError as error:
@@ -316,8 +323,8 @@ class Probe:
         return found
 
 
-ALWAYS_DEEP = 10_000
-"""Up to so many messages in flight and delayed, a queue's containers are counted at every probe."""
+ALWAYS_DEEP = 1_000
+"""Up to so many messages in a queue, its containers are counted at every probe; otherwise for results alone."""
 
 TOLERANCE = 1e-9
 """How closely the integral of a queue's length must agree with its messages' times, relatively."""

@@ -218,9 +218,10 @@ class Simulation:
         known = len(probe.violations)
         extra = not probe.times or probe.times[-1] < now
         if extra:
-            probe.look(now, deep=True)
+            probe.look(now)
         else:
             probe.settle(now)
+        probe.check(now, deep=True)
         records = probe.records(now, warm=now >= self.warm_up)
         run = Run(
             scenario=self.scenario,
@@ -231,13 +232,13 @@ class Simulation:
             probe=self.probe_interval,
             times=probe.times[:],
             records=records,
-            violations=(*probe.violations, *probe.compare(now)),
+            violations=tuple(dict.fromkeys((*probe.violations, *probe.compare(now)))),
             raised={name: dict(pool.desk.raised) for name, pool in self._workers.items() if pool.desk is not None},
             interrupted=interrupted,
         )
         if extra:
             probe.drop_last()
-            del probe.violations[known:]
+        del probe.violations[known:]
         self._board.probing = False
         return run
 
@@ -363,6 +364,7 @@ class Simulation:
         board = self._board
         board.quiet = board.probing = True
         self._probe.look(now)
+        self._probe.check(now)
         board.quiet = board.probing = False
         self._readings += 1
         self._timers[0].arm(self._readings * self.probe_interval)

@@ -325,6 +325,28 @@ class JoinStep:
         return self._arrive(self._bit, message, now)
 
 
+class Filled:
+    """A body with the fields of the message that caused it, built when it is read."""
+
+    __slots__ = ("_cause", "_now", "_template")
+
+    def __init__(self, template: Template, cause: Message, now: float) -> None:
+        self._template = template
+        self._cause = cause
+        self._now = now
+
+    def render(self, message: Message) -> str:  # noqa: ARG002 - the fields are those of the cause
+        """The text."""
+        return self._template.fill(self._cause, self._now)
+
+
 def filled(content: str | Template, message: Message, now: float) -> str | Content:
-    """A body with the fields of the message that caused it."""
-    return content if isinstance(content, str) else content.fill(message, now)
+    """A body with the fields of the message that caused it.
+
+    Messages that cause one another for ever must not keep one another: every second body is built at once.
+    """
+    if isinstance(content, str):
+        return content
+    if isinstance(message.content, Filled):
+        return content.fill(message, now)
+    return Filled(content, message, now)

@@ -248,7 +248,7 @@ class LazyStation:
         work = heap[0][0]
         wake = self._wake
         arrival = source.time
-        alarm = min(self.queue.due, self._polls_end) if self._waiting else inf
+        alarm = max(self._clock, min(self.queue.due, self._polls_end)) if self._waiting else inf
         first = min(alarm, arrival, wake, work)
         if first > limit or (first > last_work and first < min(alarm, arrival)):
             return False

@@ -77,10 +77,11 @@ class TestNextDeadline:
         queue.send("b", 1)
         queue.receive(1)
         seen = []
-        due = queue.next_deadline()
-        while due is not None:
-            seen.append((due, queue.counts(due)))
+        for _ in range(4):
             due = queue.next_deadline()
+            assert due is not None
+            seen.append((due, queue.counts(due)))
+        assert queue.next_deadline() is None
         assert seen == [
             (5, (1, 1, 0)),
             (11, (2, 0, 0)),

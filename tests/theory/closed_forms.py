@@ -1,4 +1,4 @@
-"""Closed forms of queueing theory, written from the books and not from the code under test, and intervals to hold against.
+"""Closed forms of queueing theory, written from the books and not from the code under test; and intervals.
 
 Sources:
     Kleinrock, L.: Queueing Systems, volume 1: Theory. Wiley, 1975. M/M/1: 3.2, M/M/m: 3.5, M/G/1: 5.6.
@@ -15,8 +15,8 @@ import attrs
 from scipy import stats
 
 CONFIDENCE = 0.999
-"""Of every interval in these tests. Seeds are fixed, so a test that passes once always does: nothing is drawn anew. Should
-the code draw its numbers in another order, then one interval in a thousand would miss the right value."""
+"""Of every interval in these tests. Seeds are fixed, so a test that passes once always does: nothing is drawn anew.
+Should the code draw its numbers in another order, then one interval in a thousand would miss the right value."""
 
 
 @attrs.frozen

@@ -3,12 +3,13 @@
 Seeds are fixed: see `closed_forms.CONFIDENCE` for why no test can flake. Warm-up is at least ten relaxation times.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import pytest
 
 import msgsim as ms
+from msgsim.engine.actions import Action
 from msgsim.run import Run
 from tests.theory.closed_forms import Markovian, assert_mean, student
 
@@ -20,8 +21,7 @@ SYSTEMS = [
     Markovian(arrival_rate=0.5, service_rate=1, servers=1),
     Markovian(arrival_rate=1.5, service_rate=2, servers=1),
     Markovian(arrival_rate=2.1, service_rate=1, servers=3),
-    Markovian(arrival_rate=8.5, service_rate=1, servers=10),
-    Markovian(arrival_rate=45, service_rate=1, servers=50),
+    Markovian(arrival_rate=8, service_rate=1, servers=10),
 ]
 
 
@@ -37,10 +37,9 @@ class Case:
         return [number(run) for run in self.runs]
 
 
-def pool(system: Markovian, queue: str, **settings: object) -> ms.Workers:
+def pool(system: Markovian, queue: str, on_success: Sequence[Action] = ()) -> ms.Workers:
     service = ms.Exponential(1 / system.service_rate)
-    common = {"queue": queue, "count": system.servers, "batch_size": 1, "service_time": service}
-    return ms.Workers(**(common | settings))
+    return ms.Workers(queue=queue, count=system.servers, batch_size=1, service_time=service, on_success=on_success)
 
 
 def replicate(scenario: ms.Scenario, messages: int, arrival_rate: float) -> list[Run]:
@@ -64,11 +63,11 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_mean_waiting_time(case: Case) -> None:
-    assert_mean(case.each(lambda run: run.mean("q", "waiting_time")), case.system.waiting_time, precision=0.12)
+    assert_mean(case.each(lambda run: run.mean("q", "waiting_time")), case.system.waiting_time, precision=0.15)
 
 
 def test_mean_sojourn_time(case: Case) -> None:
-    assert_mean(case.each(lambda run: run.mean("q", "sojourn_time")), case.system.sojourn_time, precision=0.08)
+    assert_mean(case.each(lambda run: run.mean("q", "sojourn_time")), case.system.sojourn_time, precision=0.06)
 
 
 def test_probability_of_waiting(case: Case) -> None:
@@ -78,13 +77,13 @@ def test_probability_of_waiting(case: Case) -> None:
         waits = run.samples("q", "waiting_time")
         return sum(wait > 0 for wait in waits) / len(waits)
 
-    assert_mean(case.each(waited), case.system.delay_probability, precision=0.06)
+    assert_mean(case.each(waited), case.system.delay_probability, precision=0.05)
 
 
-@pytest.mark.parametrize("q", [0.9, 0.99])
-def test_quantile_of_the_waiting_time(case: Case, q: float) -> None:
+@pytest.mark.parametrize(("q", "precision"), [(0.9, 0.1), (0.99, 0.3)])
+def test_quantile_of_the_waiting_time(case: Case, q: float, precision: float) -> None:
     exact = case.system.waiting_time_quantile(q)
-    assert_mean(case.each(lambda run: run.quantile("q", "waiting_time", q)), exact, precision=0.15)
+    assert_mean(case.each(lambda run: run.quantile("q", "waiting_time", q)), exact, precision=precision)
 
 
 def test_utilization(case: Case) -> None:
@@ -94,7 +93,7 @@ def test_utilization(case: Case) -> None:
 def test_lengths(case: Case) -> None:
     """The mean numbers in line and in service, by Little's law from the mean times."""
     in_line = case.system.arrival_rate * case.system.waiting_time
-    assert_mean(case.each(lambda run: run.mean("q", "visible")), in_line, precision=0.13)
+    assert_mean(case.each(lambda run: run.mean("q", "visible")), in_line, precision=0.16)
     assert_mean(case.each(lambda run: run.mean("q", "in_flight")), case.system.load, precision=0.015)
 
 
@@ -133,7 +132,7 @@ def test_the_same_behind_a_topic_with_an_email_at_the_end() -> None:
         traffic={"source": ms.Traffic(to="t", rate=system.arrival_rate)},
         workers={"w": pool(system, "q", on_success=[ms.SendEmail("ses")])},
     )
-    case = Case(system, replicate(scenario, 4_000, system.arrival_rate))
-    assert_mean(case.each(lambda run: run.mean("q", "waiting_time")), system.waiting_time, precision=0.15)
+    case = Case(system, replicate(scenario, 2_000, system.arrival_rate))
+    assert_mean(case.each(lambda run: run.mean("q", "waiting_time")), system.waiting_time, precision=0.2)
     assert_mean(case.each(lambda run: run.mean("ses", "end_to_end_time")), system.sojourn_time, precision=0.08)
-    assert_mean(case.each(lambda run: run.mean("w", "utilization")), system.utilization, precision=0.02)
+    assert_mean(case.each(lambda run: run.mean("w", "utilization")), system.utilization, precision=0.03)

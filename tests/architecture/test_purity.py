@@ -1,0 +1,122 @@
+"""Same scenario and seed, same run: nothing looks at a clock, at chance without a seed, or at the hash of a text."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import PACKAGE, ROOT, imports, modules, room, tree
+
+MODULES = modules()
+
+HOT = {
+    "distributions",
+    "bus.deadlines",
+    "bus.filters",
+    "bus.message",
+    "bus.outbox",
+    "bus.queue",
+    "bus.topic",
+    "engine.actions",
+    "engine.arrivals",
+    "engine.board",
+    "engine.clock",
+    "engine.lazy",
+    "engine.traffic",
+    "engine.workers",
+}
+"""Where speed has come before clarity."""
+
+CLOCKS = {"perf_counter", "monotonic"}
+"""How long something took, for a progress bar; not what time it is."""
+
+WALL = {"now", "today", "utcnow", "localtime", "gmtime", "ctime", "time_ns"}
+
+
+def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) in {"bus", "service"}])
+def test_rules_take_now_and_know_no_clock(module: str) -> None:
+    imported = {name.partition(".")[0] for name, *_ in imports(MODULES[module])}
+    assert not imported & {"simpy", "random", "time", "datetime"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_looks_at_the_wall_clock(module: str) -> None:
+    for name, names, *_ in imports(MODULES[module]):
+        if name == "time":
+            assert module == "cli", "only the progress bar of the command line measures time"
+            assert names, "import what is used of `time` by name"
+            assert set(names) <= CLOCKS
+    for function, call in _calls(MODULES[module]):
+        last = function.rpartition(".")[2]
+        assert function == "simulation.now" or last not in WALL, f"line {call.lineno}: {function}()"
+        if last == "formatdate":
+            assert call.args, f"line {call.lineno}: formatdate() without a time is that of the wall"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_chance_comes_from_a_seed(module: str) -> None:
+    for name, names, *_ in imports(MODULES[module]):
+        assert name not in {"secrets", "uuid"}
+        if name == "random":
+            assert names == ("Random",), "the functions of `random` share one generator"
+    for function, call in _calls(MODULES[module]):
+        last = function.rpartition(".")[2]
+        assert last not in {"urandom", "make_msgid", "SystemRandom"}, f"line {call.lineno}"
+        if last == "Random":
+            assert call.args, f"line {call.lineno}: Random() without a seed"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_random_while_it_is_imported(module: str) -> None:
+    for statement in tree(MODULES[module]).body:
+        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            found = [ast.unparse(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)]
+            assert not [name for name in found if name.rpartition(".")[2] in {"Random", "random", "stream"}]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_hash_of_a_text_decides_nothing(module: str) -> None:
+    inside = {
+        id(node)
+        for function in ast.walk(tree(MODULES[module]))
+        if isinstance(function, ast.FunctionDef) and function.name == "__hash__"
+        for node in ast.walk(function)
+    }
+    assert not [call.lineno for function, call in _calls(MODULES[module]) if function == "hash" and id(call) not in inside]
+
+
+def test_hot_files_say_so_in_their_first_line() -> None:
+    said = {
+        name for name, path in MODULES.items() if "Hot path" in path.read_text(encoding="utf-8").partition("\n")[0]
+    }
+    assert said == HOT
+
+
+@pytest.mark.parametrize("module", sorted(HOT))
+def test_hot_files_name_what_exists(module: str) -> None:
+    source = MODULES[module].read_text(encoding="utf-8")
+    first = source.partition("\n")[0]
+    for word in first.replace("(", " ").replace(")", " ").replace(",", " ").split():
+        if word.startswith("benchmarks/"):
+            assert (ROOT / word.rstrip(".")).is_file()
+    for quoted in first.split("`")[1::2]:
+        *_, name = quoted.split(".")
+        defined = f"def {name}(" in source or f"class {name}" in source or f"{name} =" in source
+        assert defined or f"{name}:" in source, f"{quoted} is not in {module}"
+
+
+def test_the_command_line_alone_writes_to_the_screen() -> None:
+    writers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES.values()
+        for function, _ in _calls(path)
+        if function in {"print", "sys.stdout.write", "sys.stdout.writelines", "sys.stderr.write"}
+    }
+    assert writers == {"cli.py"}
