@@ -28,7 +28,7 @@ from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation, simulate
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - as sorted() sorts
     "Constant",
     "DAY",
     "Diurnal",

@@ -52,7 +52,7 @@ class Run:
     violations: tuple[str, ...] = ()
     raised: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict)
     interrupted: bool = False
-    _sorted: dict[tuple[str, str], list[float]] = attrs.field(factory=dict, init=False, repr=False)
+    _sorted: dict[tuple[str, str], "array[float]"] = attrs.field(factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
         state = "interrupted" if self.interrupted else "finished"
@@ -302,15 +302,15 @@ class Run:
         self._expect(entity, metric, *shapes)
         return self._record(entity).series[metric]
 
-    def _ordered(self, entity: str, metric: str) -> list[float]:
+    def _ordered(self, entity: str, metric: str) -> "array[float]":
         key = (entity, metric)
         if key not in self._sorted:
             if self._expect(entity, metric, SAMPLE, GAUGE).shape == SAMPLE:
-                self._sorted[key] = sorted(self._record(entity).samples[metric])
+                self._sorted[key] = array("d", sorted(self._record(entity).samples[metric]))
             else:
                 series = self._series(entity, metric, GAUGE)
                 after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]
-                self._sorted[key] = sorted(after)
+                self._sorted[key] = array("d", sorted(after))
         return self._sorted[key]
 
 

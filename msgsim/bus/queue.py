@@ -277,13 +277,15 @@ class StandardQueue:
         if now >= self.due:
             self.settle(now)
         fresh = self._fresh
+        count = len(fresh)
+        if not count and self._place == inf and self.in_flight < self.max_in_flight:
+            return []
         if self.in_flight + limit > self.max_in_flight:
             limit = self._room(now, limit)
         if self._place < inf:
             batch = self._take_in_order(now, limit)
             count = len(batch)
         else:
-            count = len(fresh)
             if count > limit:  # noqa: PLR1730 - the call costs more than the branch
                 count = limit
             batch = [fresh.popleft()] if count == 1 else [fresh.popleft() for _ in range(count)]

@@ -12,7 +12,6 @@ time has passed. It returns
 
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from inspect import isgenerator
 from math import inf
 from random import Random
 from typing import Any
@@ -88,10 +87,10 @@ class Desk:
         """
         self._context.now = now
         try:
-            answer = self._handler(self._queue.deliver(message, now), self._context)
+            answer: Any = self._handler(self._queue.deliver(message, now), self._context)
         except Exception as error:  # noqa: BLE001 - raising is how a handler fails
             return self._fail(error)
-        if isgenerator(answer):
+        if isinstance(answer, Generator):
             return Outcome(waits=answer)
         return self._understand(answer)
 

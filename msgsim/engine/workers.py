@@ -80,8 +80,9 @@ class Workers:
     heartbeat: float | None = number(None, above=True, high=VISIBILITY_TIMEOUT.high, unit="s", optional=True)
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.service_time, Distribution):
-            given = "is missing" if self.service_time is None else f"{self.service_time!r} is not a distribution"
+        service_time: object = self.service_time
+        if not isinstance(service_time, Distribution):
+            given = "is missing" if service_time is None else f"{service_time!r} is not a distribution"
             raise DeclarationError("Workers.service_time", f"{given}; a number of seconds, or Exponential(mean) ...")
         if self.on_refusal != "return" and not isinstance(self.on_refusal, Retry):
             raise DeclarationError("Workers.on_refusal", f'{self.on_refusal!r} is neither "return" nor a Retry')

@@ -59,7 +59,7 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+@pytest.fixture(scope="module", params=list(CASES.values()), ids=list(CASES))
 def found(request: pytest.FixtureRequest) -> tuple[Case, list[Run]]:
     case: Case = request.param
     scenario = ms.Scenario(
