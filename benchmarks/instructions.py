@@ -49,9 +49,10 @@ def main() -> None:
     options = parser.parse_args()
     forms = FORMS if options.simpy else FORMS[:-1]
     for script in options.script or SCRIPTS:
-        counts = {form: per_message(script, form) for form in forms}
         print(f"{script:17}{'per message':>13}{'x bare':>8}")
-        for form, count in counts.items():
+        counts: dict[str, float] = {}
+        for form in forms:
+            count = counts[form] = per_message(script, form)
             print(f"{form:17}{count:13,.0f}{count / counts[YARDSTICK]:8.2f}", flush=True)
 
 

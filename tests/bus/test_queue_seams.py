@@ -240,6 +240,10 @@ class TestFinish:
         queue.check(30)
         assert queue.counts(30) == (1, 1, 0)
         assert queue.flights.index is None
+        last = queue.take(30, 1, 30)
+        assert queue.next_deadline() == 60
+        queue.finish(last, [1.0], None, 60, 0, 30, inf)
+        assert queue.next_deadline() == 100
 
     @pytest.mark.parametrize("way", ["finish", "finish_one", "remove"])
     def test_end_to_end_times_are_kept_once_they_differ_from_sojourns(self, way: str) -> None:

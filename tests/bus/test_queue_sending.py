@@ -223,6 +223,13 @@ class TestDelay:
         assert received(queue, 9) == ["later"]
 
     @pytest.mark.rule("SQS-DLY-1")
+    def test_of_its_own_may_be_the_queue_s(self) -> None:
+        queue = make(delay=5)
+        queue.send("x", 0, delay=5)
+        assert queue.counts(nextafter(5, -inf)) == (0, 0, 1)
+        assert queue.counts(5) == (1, 0, 0)
+
+    @pytest.mark.rule("SQS-DLY-1")
     @pytest.mark.parametrize("delay", [-1, 901, nextafter(900, inf), nan])
     def test_is_0_to_900_seconds(self, delay: float) -> None:
         make().send("x", 0, delay=900)

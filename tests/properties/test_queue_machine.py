@@ -63,8 +63,8 @@ wanted = st.builds(
     limit=st.integers(1, 10),
     timeout=st.none() | st.none() | timeouts,
     wait_time=st.sampled_from([None, 0.0, LONG_POLL]),
-    durations=st.lists(st.sampled_from([0.0, 0.25, 1.0, 3.0]), min_size=10, max_size=10),
-    failures=st.none() | st.lists(st.integers(0, 9), max_size=5),
+    durations=st.lists(st.sampled_from([0.0, 0.125, 0.25, 0.5]), min_size=10, max_size=10),
+    failures=st.none() | st.lists(st.integers(0, 3), min_size=1, max_size=3),
     one_by_one=st.booleans(),
 )
 
@@ -78,6 +78,7 @@ class Pair:
         self.called = True
         self.alarm = inf
         self.lined_up: set[int] = set()
+        self.limited = False
         queue.on_change = self.hear
 
     def __repr__(self) -> str:
@@ -107,7 +108,10 @@ class Pair:
         self.listen(now)
 
     def listen(self, now: float) -> None:
-        """What becomes receivable, or due earlier than the listener's alarm, has to be announced."""
+        """What becomes receivable, or due earlier than the listener's alarm, has to be announced.
+
+        So has room below the limit of messages in flight, to whoever was refused there.
+        """
         line = {item.number for item in self.model.line()}
         due = self.model.next_deadline()
         if self.called or now >= self.alarm:
@@ -115,8 +119,10 @@ class Pair:
         else:
             assert due is None or due >= self.alarm
             assert line <= self.lined_up
+            assert self.queue.limited or not self.limited
         self.called = False
         self.lined_up = line
+        self.limited = self.queue.limited
 
 
 def redriving(to: Pair, count: int, name: str, **settings: Any) -> Pair:
@@ -160,7 +166,7 @@ class Machine(RuleBasedStateMachine):
         attentive=st.booleans(),
         visibility_timeout=st.sampled_from([0.0, 1.0, 1.0, 2.5, 2.5, 5.0, 10.0] * 2 + [CAP]),
         delay=st.sampled_from([0.0, 0.0, 1.0, 3.0]),
-        retention=st.sampled_from([[FOREVER] * 3] * 2 + [[60.0, 61.0, 100.0], [100.0, 60.0, 60.0]]),
+        retention=st.sampled_from([[FOREVER] * 3] * 2 + [[60.0, 61.0, 100.0], [1_000.0, 60.0, 61.0]]),
         wait_time=st.sampled_from([0.0, LONG_POLL]),
         max_in_flight=st.sampled_from([1, 3, 120_000, 120_000]),
         max_receive_count=st.sampled_from([[1, 2], [1, 1_000], [2, 1], [2, 3], [3, 5], [4, 1_000], [1_000, 1]]),
@@ -266,14 +272,20 @@ class Machine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.go(self.now + seconds)
 
-    @rule(seconds=st.sampled_from([None] * 24 + [61.0, 1_000.0, CAP - 1.0, FOREVER]))
+    @rule(seconds=st.sampled_from([None] * 16 + [61.0, 61.0, 1_000.0, CAP - 1.0, FOREVER]))
     def wait_long(self, seconds: float | None) -> None:
         self.go(self.now + (seconds or 1.0))
 
-    @rule(which=st.sampled_from([None] * 18 + [0, 1, 2]))
-    def purge(self, which: int | None) -> None:
-        if which is not None:
-            pair = self.pairs[which]
+    @rule(which=st.sampled_from([None] * 12 + [0, 1, 2]), again=st.sampled_from([None, -inf, 0.0, inf]))
+    def purge(self, which: int | None, again: float | None) -> None:
+        """Now and then, and then again about when it is allowed."""
+        if which is None:
+            return
+        pair = self.pairs[which]
+        same_answer(lambda: pair.queue.purge(self.now), pair.model.purge)
+        if again is not None:
+            allowed = pair.model.purged_at + 60.0
+            self.go(allowed if again == 0.0 else nextafter(allowed, again))
             same_answer(lambda: pair.queue.purge(self.now), pair.model.purge)
 
     @rule()
@@ -351,6 +363,13 @@ class Verbs(Machine):
         deadlines = self.deadlines(far=far)[: which + 1]
         self.change_visibility(receipt, min(deadlines[-1] - self.now, CAP) if deadlines else CAP)
 
+    @rule(receipt=Machine.held)
+    def change_visibility_there_and_back(self, receipt: Receipt) -> None:
+        until = receipt.ticket.item.until
+        self.change_visibility(receipt, 11.0)
+        if self.now < until < inf:
+            self.change_visibility(receipt, until - self.now)
+
     @rule(whether=st.sampled_from([False, False, True]))
     def drain(self, whether: bool) -> None:
         """Receive and delete everything, from deadline to deadline: the order of all that is there is compared."""
@@ -407,6 +426,8 @@ class HotPath(Machine):
         queue.catch_up = partial(self.catch_up, pair)
         model.advance(self.now)
         timeout = queue.visibility_timeout if want.timeout is None else want.timeout
+        if not want.one_by_one:
+            timeout = max(timeout, 2.0)
         room = model.max_in_flight - len(model.those("in_flight"))
         tickets = model.take(max(0, min(want.limit, room)), timeout)
         batch = queue.take(self.now, want.limit, timeout)
@@ -470,6 +491,13 @@ class HotPath(Machine):
                 lambda: pair.queue.extend(message, ticket.received_at, timeout, self.now),
                 lambda: pair.model.change_visibility(ticket, timeout),
             )
+
+    @rule(record=Machine.held)
+    def extend_there_and_back(self, record: Record) -> None:
+        until = record.ticket.item.until
+        self.extend(record, 11.0)
+        if self.now < until < inf:
+            self.extend(record, until - self.now)
 
     @rule()
     def settle(self) -> None:
