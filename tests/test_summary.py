@@ -334,8 +334,7 @@ def test_key_figures_name_the_worst(run: Run) -> None:
             f"emails accepted, {count(run.total('ses', 'throttled'))} recipients throttled",
         ),
         (
-            f"{duration(run.quantile('ses', 'end_to_end_time', 0.5))}, "
-            f"{duration(run.quantile('ses', 'end_to_end_time', 0.99))}",
+            ", ".join(duration(run.quantile("ses", "end_to_end_time", q)) for q in (0.5, 0.99)),
             "event-to-email time, p50 and p99, through ses",
         ),
         (share(run.mean("mailers", "utilization")), "of the time busy: mailers"),

@@ -135,7 +135,7 @@ class StandardQueue:
         "_place",
         "_places",
         "_recount",
-                "_returned",
+        "_returned",
         "_stale",
         "_visible_time",
         "base",
@@ -739,7 +739,7 @@ class StandardQueue:
         return min(due, self.retention.due)
 
     def renew_due(self) -> None:
-        """Forget deadlines that nothing has any more, so that `due` is not earlier than need be. Cost: amortised O(1)."""
+        """Forget deadlines that nothing has any more: `due` is not earlier than need be. Cost: amortised O(1)."""
         self.due = min(self.flights.next_valid(), self._delayed.next_valid(), self.retention.due)
 
     # ---------------------------------------------------------------- for probes and audits

@@ -224,7 +224,9 @@ class PublishStep:
         self._topic = topic
         self._content = None if action.body is None else as_content(action.body, "Publish.body", epoch)
         self._subject = action.subject
-        self._route: Route | None = None if action.attributes is None else topic.route(action.attributes, action.subject)
+        self._route: Route | None = (
+            None if action.attributes is None else topic.route(action.attributes, action.subject)
+        )
 
     def __call__(self, message: Message, now: float) -> bool:
         """Publish; a topic refuses nothing yet."""

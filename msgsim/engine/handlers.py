@@ -128,7 +128,7 @@ class Desk:
     def _seconds(self, value: object, verb: str) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
             raise HandlerError(
-                f"the handler of {self._context.pool!r} {verb} {value!r}; allowed: nothing, a service time of 0 or more "
-                "[s], a list of actions, or a generator of waits [s]"
+                f"the handler of {self._context.pool!r} {verb} {value!r}; allowed: nothing, a service time of 0 or "
+                "more [s], a list of actions, or a generator of waits [s]"
             )
         return float(value)

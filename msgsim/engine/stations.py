@@ -62,9 +62,9 @@ class Line:
 class Station:
     """Brings the messages of a queue to the polls that wait for them, and its deadlines to the queue.
 
-    While nobody waits it does not listen: the queue's deadlines take effect when the next poll looks. Workers that act at
-    one instant do so in the order in which they came to the station, whatever they did before; then the waiting polls
-    look.
+    While nobody waits it does not listen: the queue's deadlines take effect when the next poll looks. Workers that act
+    at one instant do so in the order in which they came to the station, whatever they did before; then the waiting
+    polls look.
 
     Args:
         env: the SimPy environment.

@@ -57,7 +57,9 @@ def workers(
 def traffic(to: str, *, even: bool) -> st.SearchStrategy[ms.Traffic]:
     """A source: a few events per second, or a spike."""
     if even:
-        return st.builds(ms.Traffic, to=st.just(to), rate=st.sampled_from([0.5, 1, 2, 4, 8]), process=st.just("regular"))
+        return st.builds(
+            ms.Traffic, to=st.just(to), rate=st.sampled_from([0.5, 1, 2, 4, 8]), process=st.just("regular")
+        )
     rate = st.sampled_from([0.3, 2.0, 5.0, 0.5 + ms.Spike(at=10, height=30, hold=3, every=50), COUNTS["night"]])
     return st.builds(ms.Traffic, to=st.just(to), rate=rate, process=st.sampled_from(["poisson", "poisson", "regular"]))
 
