@@ -1,4 +1,4 @@
-# Hot path: one `arrive` per traffic event (benchmarks/spike.py).
+# Hot path: one `pull` or `_publish` per traffic event (benchmarks/spike.py).
 """Traffic: declared (`Traffic`) and live (`TrafficSource`)."""
 
 from collections.abc import Mapping
