@@ -194,7 +194,7 @@ class Simulation:
             self._run(until, progress)
         finally:
             self._board.quiet = True
-            self._board.inside = self._board.probing = False
+            self._board.inside = self._board.early = self._board.probing = False
 
     def _run(self, until: float, progress: Progress | None) -> None:
         if progress is not None:
@@ -389,10 +389,10 @@ class Driver:
 
     def _due(self, now: float) -> None:
         board = self._board
-        board.inside = True
+        board.inside = board.early = True
         self._live.advance(now)
         self._changed()
-        board.inside = False
+        board.inside = board.early = False
         board.flush(now)
 
 

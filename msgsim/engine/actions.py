@@ -13,7 +13,7 @@ from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
 from msgsim.declare import copied, listed, number, text
 from msgsim.errors import DeclarationError
-from msgsim.quotas import DELAY
+from msgsim.quotas import DELAY, RECIPIENTS
 
 MAX_PARTS = 31
 
@@ -29,7 +29,7 @@ def _addresses(value: Any) -> Any:
 def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     path = f"{type(owner).__name__}.{attribute.name}"
     for item in value if isinstance(value, tuple) else (value,):
-        if item is None:
+        if value is None and attribute.default is None:
             continue
         if not isinstance(item, str):
             raise DeclarationError(path, f"{item!r} is not a text")
@@ -59,6 +59,15 @@ class SendEmail(Action):
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
     cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
     bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        recipients = len(self.to) + len(self.cc) + len(self.bcc)
+        if not RECIPIENTS.low <= recipients <= RECIPIENTS.high:
+            raise DeclarationError(
+                "SendEmail.to",
+                f"{recipients} recipients are not allowed; allowed: {RECIPIENTS.low:g} to {RECIPIENTS.high:g} over to, "
+                f"cc and bcc ({RECIPIENTS.rule})",
+            )
 
 
 @attrs.frozen

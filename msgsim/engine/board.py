@@ -28,17 +28,19 @@ class Board:
 
     Attributes:
         inside: whether one of the engine's own actions is running; it flushes the board at its end.
+        early: whether deadlines of this instant are being met, and its arrivals are still to come.
         probing: whether a probe is looking, which changes nothing.
         quiet: whether all of this instant is over: between runs, and for probes.
         pauses: how often it has become quiet.
         pending: the stations.
     """
 
-    __slots__ = ("_peek", "_quiet", "inside", "pauses", "pending", "probing")
+    __slots__ = ("_peek", "_quiet", "early", "inside", "pauses", "pending", "probing")
 
     def __init__(self, env: Environment) -> None:
         self._peek = env.peek
         self.inside = False
+        self.early = False
         self.probing = False
         self.pauses = 0
         self._quiet = True

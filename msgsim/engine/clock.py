@@ -18,9 +18,10 @@ from simpy.events import Event
 class Turn(IntEnum):
     """Who goes first at one instant. SimPy's own priorities, 0 and 1, belong to processes that users write."""
 
-    FIRST = -3
-    DEADLINE = -2
-    ARRIVAL = -1
+    FIRST = -4
+    DEADLINE = -3
+    ARRIVAL = -2
+    PUBLICATION = -1
     WORKER = 2
     PROBE = 3
     LAST = 4

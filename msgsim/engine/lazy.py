@@ -153,11 +153,14 @@ class LazyStation:
         self._complete(time, inf if over else -inf)
 
     def _approach(self, now: float) -> None:
-        """Do what comes before the workers' turn at an instant on the way."""
+        """Do what comes before the workers' turn at an instant on the way, or before its arrivals where it is early."""
         if not self._running:
             for station in self.upstream:
                 station._approach(now)
-            self.run(now, through_workers=False)
+            if self.board.early:
+                self.run(nextafter(now, -inf), through_workers=True)
+            else:
+                self.run(now, through_workers=False)
             self._clock = now
 
     def _begins_pause(self) -> bool:
@@ -190,9 +193,7 @@ class LazyStation:
         for pool in self._pools:
             for worker in pool.workers:
                 if worker.held:
-                    for message in worker.batch[worker.position :]:
-                        if message.deadline == worker.deadline:
-                            yield message
+                    yield from worker.batch[worker.position :]
 
     # ---------------------------------------------------------------- what workers ask for
 
@@ -480,8 +481,6 @@ class LazyStation:
         """Give what is receivable to the waiting polls."""
         waiting = self._waiting
         queue = self.queue
-        if now >= queue.due:
-            queue.settle(now)
         place = 0
         while waiting:
             if self._rng is not None:
@@ -525,8 +524,6 @@ class LazyStation:
 
     def prepare(self, now: float) -> None:
         """A message is about to come: do what comes before it."""
-        if self._running:
-            return
         if self.board.quiet and not any(station._running for station in self.upstream):
             self._reach(now)
         else:

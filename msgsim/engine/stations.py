@@ -143,8 +143,6 @@ class Station:
             board.pending.remove(self)
         queue = self.queue
         board.inside = True
-        if now >= queue.due:
-            queue.settle(now)
         lines = [line.waiting for line in self._lines.values()]
         waiting = lines[0]
         place = 0
@@ -179,8 +177,7 @@ class Station:
         queue.renew_due()
         if not any(line.waiting for line in self._lines.values()):
             return
-        if queue.due < inf:
-            self.deadline.arm(queue.due)
+        self.deadline.arm(queue.due)
         if queue.visible:
             board = self.board
             board.inside = True

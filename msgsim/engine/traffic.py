@@ -111,7 +111,8 @@ class TrafficSource:
     def drive(self, env: Environment, board: Board, *, publishes: bool) -> None:
         """Have an event for each arrival."""
         self._board = board
-        self._timer = Timer(env, self._publish if publishes else self._send, Turn.ARRIVAL)
+        action, turn = (self._publish, Turn.PUBLICATION) if publishes else (self._send, Turn.ARRIVAL)
+        self._timer = Timer(env, action, turn)
         if self.time < inf:
             self._timer.arm(self.time)
 

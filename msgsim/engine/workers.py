@@ -337,7 +337,11 @@ class Worker:
         pool.processed += 1
         if now >= queue.due:
             queue.settle(now)
-        if now < self.deadline and message.deadline == self.deadline:
+        if (
+            now < self.deadline
+            and message.deadline == self.deadline
+            and message.receive_count == self._receipts[position]
+        ):
             if succeeded and pool.delete_each:
                 queue.finish_one(message, now)
         else:
@@ -402,6 +406,7 @@ class Worker:
         if timeout <= 0 or pool.heartbeat is None or self._beat is None:
             return
         board.inside = True
+        queue.settle(now)
         for message in [self.batch[position] for position in self._done] + self.batch[self.position :]:
             if message.deadline != GONE:
                 queue.extend(message, self._received_at, timeout, now)

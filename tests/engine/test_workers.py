@@ -1,211 +1,528 @@
-"""What workers do, as the contract says it: batches, failures, refusals, joins, handlers, shifts."""
+"""What workers do, as the contract says it: batches, failures, refusals, timeouts, heartbeats, polls, shifts."""
 
-from collections.abc import Iterator
+from math import nextafter
 from typing import Any
 
 import pytest
 
 import msgsim as ms
-from msgsim.errors import DeclarationError, HandlerError, TimeRanBackwards
+from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
+
+both = pytest.mark.parametrize("lazy", [True, False])
+HOURS_12 = 12 * ms.HOUR
 
 
 def scenario(queue: dict[str, Any] | None = None, *, rate: Any = 1.0, **pool: Any) -> ms.Scenario:
     settings: dict[str, Any] = {"queue": "q", "count": 1, "service_time": 1.0, **pool}
     return ms.Scenario(
         queues={"q": ms.Queue(**(queue or {})), "next": ms.Queue()},
-        topics={"news": ms.Topic(subscriptions=[ms.Subscription(endpoint="next", raw=True)])},
+        topics={"news": ms.Topic(subscriptions=(ms.Subscription(endpoint="next", raw=True),))},
         outboxes={"ses": ms.Outbox()},
         traffic={"t": ms.Traffic(to="q", rate=rate, process="regular", body="m{n}", attributes={"kind": "a"})},
         workers={"w": ms.Workers(**settings)},
     )
 
 
-def few(messages: int, /, **settings: Any) -> ms.Simulation:
+def few(messages: int, /, *, lazy: bool = True, outbox: ms.Outbox | None = None, **settings: Any) -> ms.Simulation:
     """A simulation with so many messages in the queue at 0."""
-    simulation = ms.Simulation(scenario(rate=0, **settings), seed=1)
+    declared = scenario(rate=0, **settings).vary("outboxes.ses", outbox or ms.Outbox())
+    simulation = ms.Simulation(declared, seed=1, lazy=lazy)
     queue = simulation.queues["q"]
     for number in range(messages):
         queue.send(f"m{number}", 0.0, attributes={"kind": "a"})
     return simulation
 
 
+# ---------------------------------------------------------------- a batch
+
+
+@both
 @pytest.mark.parametrize("delete", ["each", "batch"])
-def test_a_batch_is_handled_one_by_one(delete: str) -> None:
-    simulation = few(3, delete=delete)
-    simulation.run(1.5)
-    deleted = [simulation.queues["q"].deleted]
-    simulation.run(2.5)
-    deleted.append(simulation.queues["q"].deleted)
-    simulation.run(3.0)
-    deleted.append(simulation.queues["q"].deleted)
-    assert deleted == ([1, 2, 3] if delete == "each" else [0, 0, 3])
-    assert simulation.workers["w"].processed == 3
+def test_a_batch_is_handled_one_by_one(delete: str, lazy: bool) -> None:
+    simulation = few(3, delete=delete, lazy=lazy)
+    deleted, processed = [], []
+    for until in (nextafter(1.0, 0), 1.0, 2.5, 3.0):
+        simulation.run(until)
+        deleted.append(simulation.queues["q"].deleted)
+        processed.append(simulation.workers["w"].processed)
+    assert deleted == ([0, 1, 2, 3] if delete == "each" else [0, 0, 0, 3])
+    assert processed == [0, 1, 2, 3]
 
 
-def test_a_failure_takes_its_time_and_waits_out_its_visibility_timeout() -> None:
-    simulation = few(1, failure_rate=1.0, queue={"visibility_timeout": 10.0})
-    simulation.run(25.0)
-    queue, pool = simulation.queues["q"], simulation.workers["w"]
-    assert (queue.received, queue.redelivered, pool.processed, pool.failed) == (3, 2, 3, 3)
+@both
+def test_messages_are_handled_in_the_order_in_which_they_were_received(lazy: bool) -> None:
+    simulation = few(4, lazy=lazy, service_time=ms.Uniform(0.5, 1.5))
+    simulation.run(100.0)
+    times = simulation.result().samples("q", "sojourn_time")
+    gaps = [later - earlier for earlier, later in zip([0.0, *times], times, strict=False)]
+    assert all(0.5 <= gap <= 1.5 for gap in gaps)
+    assert len(set(gaps)) == 4
+
+
+def test_the_order_is_that_of_sending() -> None:
+    seen: list[tuple[float, str]] = []
+    simulation = few(
+        12, batch_size=5, handler=lambda delivery, context: seen.append((context.now, delivery.body)), service_time=0.5
+    )
+    simulation.run(100.0)
+    assert seen == [(0.5 * number, f"m{number}") for number in range(12)]
+
+
+@both
+def test_a_failure_takes_its_time_and_waits_out_its_visibility_timeout(lazy: bool) -> None:
+    simulation = few(1, lazy=lazy, failure_rate=1.0, queue={"visibility_timeout": 10.0})
+    failed = []
+    for until in (0.99, 1.0, 9.99, 10.0, 25.0):
+        simulation.run(until)
+        queue, pool = simulation.queues["q"], simulation.workers["w"]
+        failed.append((queue.received, queue.redelivered, queue.in_flight, pool.processed, pool.failed))
+    assert failed == [(1, 0, 1, 0, 0), (1, 0, 1, 1, 1), (1, 0, 1, 1, 1), (2, 1, 1, 1, 1), (3, 2, 1, 3, 3)]
+
+
+@both
+def test_a_failure_uses_its_whole_service_time_before_the_next_message(lazy: bool) -> None:
+    simulation = few(20, lazy=lazy, failure_rate=0.5, batch_size=10, queue={"visibility_timeout": 1000.0})
+    simulation.run(20.0)
+    pool = simulation.workers["w"]
+    assert pool.processed == 20
+    assert 3 < pool.failed < 17
+    assert simulation.queues["q"].deleted == 20 - pool.failed
+
+
+# ---------------------------------------------------------------- refusals
+
+ONE_EMAIL = ms.Outbox(max_send_rate=0.001, burst=1)
 
 
 def test_a_refused_action_fails_the_delivery_and_undoes_nothing() -> None:
-    limited = ms.Outbox(max_send_rate=0.001, burst=1)
-    declared = scenario(rate=0, on_success=[ms.SendMessage("next"), ms.SendEmail("ses")]).vary("outboxes.ses", limited)
-    simulation = ms.Simulation(declared, seed=1)
-    for _ in range(2):
-        simulation.queues["q"].send("x", 0.0)
+    simulation = few(
+        2,
+        outbox=ONE_EMAIL,
+        on_success=[ms.SendMessage("next", body="before"), ms.SendEmail("ses"), ms.SendMessage("next", body="after")],
+    )
     simulation.run(5.0)
-    assert simulation.queues["q"].deleted == 1
-    assert simulation.queues["next"].sent == 2
+    assert simulation.queues["q"].counts(5.0) == (0, 1, 0)
+    assert [got.body for got in simulation.queues["next"].receive(5.0, 10)] == ["before", "after", "before"]
     assert simulation.outboxes["ses"].throttled == 1
-    assert simulation.workers["w"].failed == 1
+    assert (simulation.workers["w"].processed, simulation.workers["w"].failed) == (2, 1)
+    simulation.run(31.0)  # by default it waits out its visibility timeout, and all is done again
+    assert simulation.queues["next"].sent == 4
 
 
 def test_a_retry_waits_inside_the_worker() -> None:
-    limited = ms.Outbox(max_send_rate=0.1, burst=1)
-    declared = scenario(
-        rate=0, on_success=[ms.SendEmail("ses")], on_refusal=ms.Retry(attempts=4, base=1.0, cap=4.0)
-    ).vary("outboxes.ses", limited)
-    simulation = ms.Simulation(declared, seed=1)
-    for _ in range(2):
-        simulation.queues["q"].send("x", 0.0)
+    simulation = few(
+        2,
+        outbox=ms.Outbox(max_send_rate=0.1, burst=1),
+        on_success=[ms.SendMessage("next"), ms.SendEmail("ses"), ms.SendMessage("next")],
+        on_refusal=ms.Retry(attempts=4, base=1.0, cap=4.0),
+    )
+    simulation.run(12.0)
+    assert simulation.workers["w"].busy == 1
     simulation.run(60.0)
     assert simulation.queues["q"].deleted == 2
     assert simulation.workers["w"].failed == 0
     assert [sent.at for sent in simulation.outboxes["ses"].sent] == [1.0, 13.0]  # tried at 2, 3, 5, 9 and 13
+    assert simulation.queues["next"].sent == 4  # what was done before the refused action is not done again
 
 
-def test_a_worker_does_not_notice_that_a_message_has_timed_out() -> None:
-    simulation = few(3, count=2, service_time=4.0, queue={"visibility_timeout": 6.0})
+def test_a_retry_gives_up_after_its_attempts() -> None:
+    simulation = few(
+        3, outbox=ONE_EMAIL, on_success=[ms.SendEmail("ses")], on_refusal=ms.Retry(attempts=2, base=1.0, cap=60.0)
+    )
+    simulation.run(5.0 - 1e-9)
+    assert simulation.workers["w"].failed == 0
+    simulation.run(5.0)  # tried at 2, 3 and 5
+    assert simulation.workers["w"].failed == 1
+    simulation.run(9.0)  # the next one begins afresh: tried at 6, 7 and 9
+    assert (simulation.workers["w"].failed, simulation.workers["w"].busy) == (2, 0)
+    assert simulation.outboxes["ses"].throttled == 6
+
+
+def test_a_failed_message_does_no_action() -> None:
+    simulation = few(5, failure_rate=1.0, on_success=[ms.SendEmail("ses")])
+    simulation.run(10.0)
+    assert simulation.outboxes["ses"].accepted == 0
+
+
+# ---------------------------------------------------------------- timeouts inside the worker
+
+
+@both
+def test_a_worker_does_not_notice_that_a_message_has_timed_out(lazy: bool) -> None:
+    """At 6 the second and third message return to the other worker; the first worker handles both all the same."""
+    simulation = few(3, lazy=lazy, count=2, service_time=4.0, queue={"visibility_timeout": 6.0})
+    seen = []
+    for until in (4.0, 6.0, 8.0, 10.0, 12.0, 14.0):
+        simulation.run(until)
+        queue, pool = simulation.queues["q"], simulation.workers["w"]
+        seen.append((queue.received, queue.deleted, queue.duplicate_work, pool.processed, pool.failed))
+    assert seen == [
+        (3, 1, 0, 1, 0),
+        (5, 1, 0, 1, 0),
+        (5, 1, 1, 2, 0),  # with its old handle it deletes nothing
+        (5, 2, 1, 3, 0),  # the second worker does, in time
+        (6, 2, 2, 4, 0),  # the third message has timed out once more, and gone to the first worker
+        (6, 2, 3, 5, 0),
+    ]
+
+
+@both
+def test_a_late_delete_still_works_if_nobody_else_has_received_it(lazy: bool) -> None:
+    simulation = few(2, lazy=lazy, service_time=4.0, queue={"visibility_timeout": 6.0})
+    simulation.run(7.0)
+    assert simulation.queues["q"].counts(7.0) == (1, 0, 0)
+    simulation.run(8.0)
+    queue = simulation.queues["q"]
+    assert (queue.received, queue.deleted, queue.duplicate_work, queue.counts(8.0)) == (2, 2, 1, (0, 0, 0))
+
+
+@both
+def test_an_old_handle_deletes_nothing_after_another_receive(lazy: bool) -> None:
+    simulation = few(1, lazy=lazy, service_time=4.0, queue={"visibility_timeout": 3.0})
+    queue = simulation.queues["q"]
+    simulation.run(3.0)
+    (held,) = queue.receive(3.0, visibility_timeout=100)
+    simulation.run(4.0)
+    assert queue.counts(4.0) == (0, 1, 0)
+    assert (queue.deleted, queue.duplicate_work) == (0, 1)
+    queue.delete(held.receipt_handle, 4.0)
+    assert queue.deleted == 1
+
+
+@both
+def test_a_message_that_somebody_else_has_deleted_is_handled_for_nothing(lazy: bool) -> None:
+    simulation = few(2, lazy=lazy, service_time=4.0, queue={"visibility_timeout": 100.0})
+    queue = simulation.queues["q"]
+    simulation.run(1.0)
+    queue.purge(1.0)
+    simulation.run(9.0)
+    assert (simulation.workers["w"].processed, simulation.workers["w"].busy) == (2, 0)
+    assert (queue.deleted, queue.purged) == (0, 2)
+
+
+@both
+def test_a_message_whose_visibility_a_user_has_changed_is_deleted_all_the_same(lazy: bool) -> None:
+    """The worker's handle is the latest (SQS-VIS-10), whoever has changed the timeout with an older one (SQS-VIS-7)."""
+    simulation = few(1, lazy=lazy, service_time=4.0, queue={"visibility_timeout": 10.0})
+    queue = simulation.queues["q"]
+    (held,) = queue.receive(0.0, visibility_timeout=1)
+    simulation.run(2.0)
+    assert queue.counts(2.0) == (0, 1, 0)
+    queue.change_visibility(held.receipt_handle, 50, 2.0)
+    simulation.run(5.0)
+    assert queue.counts(5.0) == (0, 0, 0)
+    assert (queue.deleted, queue.duplicate_work) == (1, 0)
+
+
+@both
+def test_a_receive_at_which_another_deadline_is_met_is_told_from_it(lazy: bool) -> None:
+    """A user gives the message back and receives it so that the deadline is the worker's own; the receipt tells."""
+    simulation = few(1, lazy=lazy, service_time=4.0, queue={"visibility_timeout": 8.0})
+    queue = simulation.queues["q"]
+    (old,) = queue.receive(0.0, visibility_timeout=0)
+    simulation.run(2.0)
+    queue.change_visibility(old.receipt_handle, 0, 2.0)
+    queue.receive(2.0, visibility_timeout=6)
+    simulation.run(4.0)
+    assert queue.counts(4.0) == (0, 1, 0)
+    assert (queue.deleted, queue.duplicate_work) == (0, 1)
+
+
+@both
+def test_a_message_that_expires_while_it_is_handled_is_not_deleted(lazy: bool) -> None:
+    simulation = few(2, lazy=lazy, service_time=40.0, queue={"visibility_timeout": 1000.0, "retention": 60.0})
     simulation.run(100.0)
     queue = simulation.queues["q"]
-    assert queue.duplicate_work > 0
-    assert queue.deleted == 3
+    assert (queue.deleted, queue.expired, simulation.workers["w"].processed) == (1, 1, 2)
 
 
-def test_heartbeats_keep_messages_hidden() -> None:
-    simulation = few(1, count=2, service_time=100.0, heartbeat=5.0, queue={"visibility_timeout": 10.0})
+def test_deleting_at_the_end_of_the_batch_leaves_alone_what_others_have_received() -> None:
+    """At 6 all three return to the other worker, who takes until 18; the first deletes at 12, by old handles."""
+    simulation = few(3, count=2, service_time=4.0, delete="batch", queue={"visibility_timeout": 6.0})
+    simulation.run(12.0)
+    queue = simulation.queues["q"]
+    assert (queue.deleted, queue.duplicate_work) == (0, 2)
+    assert queue.received == 9  # at 0, at 6, and at 12, when it is done, once more by the first
+
+
+# ---------------------------------------------------------------- heartbeats
+
+
+@pytest.mark.parametrize("delete", ["each", "batch"])
+def test_heartbeats_keep_messages_hidden(delete: str) -> None:
+    simulation = few(3, count=2, service_time=50.0, heartbeat=5.0, delete=delete, queue={"visibility_timeout": 10.0})
+    seen = []
+    for until in (49.0, 50.0, 149.0, 150.0, 200.0):
+        simulation.run(until)
+        queue = simulation.queues["q"]
+        seen.append((queue.received, queue.deleted, queue.in_flight))
+    if delete == "each":
+        assert seen == [(3, 0, 3), (3, 1, 2), (3, 2, 1), (3, 3, 0), (3, 3, 0)]
+    else:
+        assert seen == [(3, 0, 3), (3, 0, 3), (3, 0, 3), (3, 3, 0), (3, 3, 0)]
+    assert simulation.queues["q"].duplicate_work == 0
+
+
+def test_a_heart_beats_for_each_batch_anew() -> None:
+    simulation = few(2, batch_size=1, service_time=20.0, heartbeat=6.0, queue={"visibility_timeout": 10.0})
+    changed = []
+    extend = ms.StandardQueue.extend
+    with pytest.MonkeyPatch.context() as patch:
+
+        def noted(queue: ms.StandardQueue, *arguments: Any) -> None:
+            changed.append(arguments[-1])
+            extend(queue, *arguments)
+
+        patch.setattr(ms.StandardQueue, "extend", noted)
+        simulation.run(100.0)
+    assert changed == [6.0, 12.0, 18.0, 26.0, 32.0, 38.0]
+    assert simulation.queues["q"].deleted == 2
+
+
+def test_heartbeats_end_12_hours_after_the_receive() -> None:
+    simulation = few(
+        1, count=2, service_time=13 * ms.HOUR, heartbeat=600.0, wait_time=20, queue={"visibility_timeout": 1000.0}
+    )
+    simulation.run(nextafter(HOURS_12, 0))
+    assert simulation.queues["q"].received == 1
+    simulation.run(HOURS_12)
+    assert simulation.queues["q"].received == 2
+    simulation.run(13 * ms.HOUR)
+    assert (simulation.queues["q"].deleted, simulation.queues["q"].duplicate_work) == (0, 1)
+    simulation.run(25 * ms.HOUR)
+    assert simulation.queues["q"].received == 3  # the first, which received it at 24 h
+
+
+def test_a_heartbeat_does_not_bring_back_what_is_gone() -> None:
+    simulation = few(2, service_time=50.0, heartbeat=7.0, queue={"visibility_timeout": 10.0})
+    simulation.run(1.0)
+    simulation.queues["q"].purge(1.0)
     simulation.run(200.0)
+    assert simulation.queues["q"].counts(200.0) == (0, 0, 0)
+    assert simulation.workers["w"].processed == 2
+
+
+def test_a_heartbeat_after_the_end_of_a_messages_retention_is_for_the_others() -> None:
+    simulation = few(1, service_time=65.0, heartbeat=7.0, queue={"visibility_timeout": 10.0, "retention": 60.0})
+    simulation.run(10.0)
+    simulation.queues["q"].send("later", 10.0)
+    simulation.run(100.0)
+    queue = simulation.queues["q"]
+    assert (queue.expired, queue.deleted, queue.counts(100.0)) == (2, 0, (0, 0, 0))
+    assert simulation.workers["w"].processed == 1  # the second expired at 70, in the hands of the worker since 65
+
+
+def test_a_heartbeat_that_comes_too_late_acts_on_what_another_has_received_and_deletes_it_not() -> None:
+    """Received at 0 and 10 by two workers: the heartbeat of the first at 15 hides it, its delete is in vain."""
+    simulation = few(1, count=2, service_time=18.0, heartbeat=15.0, queue={"visibility_timeout": 10.0})
+    simulation.run(18.0)
+    queue = simulation.queues["q"]
+    assert (queue.received, queue.deleted, queue.duplicate_work) == (2, 0, 1)
+    assert queue.counts(24.0) == (0, 1, 0)
+    simulation.run(24.999)
+    assert queue.counts(24.999) == (0, 1, 0)
+    simulation.run(28.0)  # the second one's heartbeat at 25 hides it before anybody else looks
+    assert (queue.received, queue.deleted, queue.duplicate_work) == (2, 1, 1)
+
+
+def test_a_heartbeat_hides_again_what_has_timed_out_and_nobody_wants() -> None:
+    simulation = few(1, count=1, service_time=18.0, heartbeat=15.0, queue={"visibility_timeout": 10.0})
+    simulation.run(14.0)
+    assert simulation.queues["q"].counts(14.0) == (1, 0, 0)
+    simulation.run(15.0)
+    assert simulation.queues["q"].counts(15.0) == (0, 1, 0)
+    simulation.run(18.0)
     queue = simulation.queues["q"]
     assert (queue.received, queue.deleted, queue.duplicate_work) == (1, 1, 0)
 
 
-@pytest.mark.parametrize("lazy", [True, False])
+# ---------------------------------------------------------------- resizing
+
+
+@both
 def test_resizing(lazy: bool) -> None:
-    simulation = ms.Simulation(scenario(rate=0, count=4, batch_size=1, service_time=10.0), seed=1, lazy=lazy)
+    simulation = few(2, lazy=lazy, count=4, batch_size=1, service_time=10.0)
     pool = simulation.workers["w"]
-    simulation.run(0.0)
-    for _ in range(2):
-        simulation.queues["q"].send("x", 0.0)
     simulation.run(1.0)
     assert (simulation.workers["w"].count, simulation.workers["w"].busy) == (4, 2)
     pool.resize(1, 1.0)
     assert (pool.count, pool.busy) == (2, 2)  # waiting polls are cancelled, a busy worker finishes
-    simulation.run(11.0)
+    simulation.run(10.0)
     assert (simulation.workers["w"].count, simulation.queues["q"].deleted) == (1, 2)
-    pool.resize(3, 11.0)
-    simulation.run(12.0)
+    pool.resize(3, 10.0)
+    simulation.run(11.0)
     assert simulation.workers["w"].count == 3
-    with pytest.raises(DeclarationError, match="whole numbers from 0"):
-        pool.resize(-1, 12.0)
-    with pytest.raises(TimeRanBackwards):
+
+
+@both
+def test_a_dismissed_worker_finishes_its_batch_and_takes_no_other(lazy: bool) -> None:
+    simulation = few(8, lazy=lazy, count=1, batch_size=5, service_time=1.0)
+    simulation.run(0.5)
+    simulation.workers["w"].resize(0, 0.5)
+    simulation.run(4.5)
+    assert (simulation.workers["w"].count, simulation.workers["w"].busy) == (1, 1)
+    simulation.run(10.0)
+    assert (simulation.workers["w"].count, simulation.workers["w"].busy) == (0, 0)
+    assert simulation.queues["q"].counts(10.0) == (3, 0, 0)
+    assert simulation.queues["q"].deleted == 5
+
+
+@both
+def test_growing_again_recalls_those_that_were_to_leave(lazy: bool) -> None:
+    simulation = few(30, lazy=lazy, count=3, batch_size=5, service_time=1.0)
+    pool = simulation.workers["w"]
+    simulation.run(0.5)
+    workers = list(pool.workers)
+    pool.resize(0, 0.5)
+    pool.resize(2, 0.5)
+    assert (pool.count, pool.busy) == (3, 3)
+    simulation.run(6.0)
+    assert (simulation.workers["w"].count, simulation.workers["w"].busy) == (2, 2)
+    assert set(pool.workers) < set(workers)
+    pool.resize(3, 6.0)
+    simulation.run(6.0)
+    assert (simulation.workers["w"].count, simulation.workers["w"].busy) == (3, 3)
+
+
+@both
+def test_the_newest_waiting_poll_is_cancelled_first(lazy: bool) -> None:
+    simulation = few(0, lazy=lazy, count=3)
+    simulation.run(5.0)
+    pool = simulation.workers["w"]
+    pool.resize(4, 5.0)
+    simulation.run(6.0)
+    pool.resize(3, 6.0)
+    simulation.run(20.0)
+    assert simulation.queues["q"].empty_receives == 3  # those that have waited since 0
+
+
+@both
+def test_of_two_pools_on_a_queue_each_cancels_its_own_polls(lazy: bool) -> None:
+    declared = ms.Scenario(
+        queues={"q": ms.Queue()},
+        workers={name: ms.Workers(queue="q", count=2, service_time=1.0) for name in ("a", "b")},
+    )
+    simulation = ms.Simulation(declared, lazy=lazy)
+    simulation.run(1.0)
+    simulation.workers["a"].resize(0, 1.0)
+    assert [pool.count for pool in simulation.workers.values()] == [0, 2]
+    simulation.run(20.0)
+    assert simulation.queues["q"].empty_receives == 2
+
+
+def test_workers_that_pause_between_short_polls_are_dismissed_at_once() -> None:
+    simulation = few(1, count=3, wait_time=0, service_time=10.0, poll_interval=2.0)
+    simulation.run(1.0)
+    pool = simulation.workers["w"]
+    pool.resize(1, 1.0)
+    assert (pool.count, pool.busy) == (1, 1)
+    simulation.run(9.0)
+    assert simulation.queues["q"].empty_receives == 2  # at 0
+
+
+def test_a_size_that_cannot_be_is_refused() -> None:
+    pool = few(0).workers["w"]
+    for size in (-1, 1.5, True, "2"):
+        with pytest.raises(DeclarationError, match=r"w.resize: .* is not allowed; allowed: whole numbers from 0"):
+            pool.resize(size, 0.0)  # type: ignore[arg-type]
+    with pytest.raises(TimeRanBackwards, match=r"w: resize at now=5.0, but the simulation is at 0"):
         pool.resize(1, 5.0)
+
+
+@both
+def test_shifts_follow_their_curve(lazy: bool) -> None:
+    declared = scenario(count=ms.Steps([(0, 2), (100, 5), (200, 0), (300, 1)]))
+    simulation = ms.Simulation(declared, horizon=400.0, probe=50.0, lazy=lazy)
+    simulation.run(400.0)
+    run = simulation.result()
+    assert list(run.series("w", "count")[1]) == [2, 2, 5, 5, 1, 0, 1, 1, 1]  # at 200 s one finishes its batch
+
+
+def test_shifts_that_climb_change_every_minute() -> None:
+    run = ms.simulate(scenario(count=ms.Ramp(0, 300, 0, 10), rate=0), until=330.0, probe=30.0)
+    assert list(run.series("w", "count")[1]) == [0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10]
+
+
+# ---------------------------------------------------------------- polls
 
 
 def test_short_polls_pause() -> None:
     simulation = few(0, wait_time=0.0, poll_interval=2.0)
     simulation.run(9.0)
-    assert simulation.queues["q"].empty_receives == 5
+    assert simulation.queues["q"].empty_receives == 5  # at 0, 2, 4, 6, 8
+    simulation.queues["q"].send("x", 9.0)
+    simulation.run(9.9)
+    assert simulation.queues["q"].counts(9.9) == (1, 0, 0)  # nobody looks before 10
+    simulation.run(11.0)
+    assert simulation.queues["q"].deleted == 1
+    simulation.run(13.0)  # at 11 it looked again, in vain, and at 13
+    assert simulation.queues["q"].empty_receives == 7
 
 
-def test_long_polls_that_end_are_counted() -> None:
-    simulation = few(0, count=2)
-    simulation.run(60.0)
+@both
+def test_long_polls_that_end_are_counted(lazy: bool) -> None:
+    simulation = few(0, lazy=lazy, count=2)
+    counts = []
+    for until in (nextafter(20.0, 0), 20.0, 60.0):
+        simulation.run(until)
+        counts.append(simulation.queues["q"].empty_receives)
+    assert counts == [0, 2, 6]
+    simulation.queues["q"].send("x", 60.0)
+    simulation.run(79.9)  # one got it, was done at 61, and waits from then on; the other waits since 60
     assert simulation.queues["q"].empty_receives == 6
+    simulation.run(81.0)
+    assert simulation.queues["q"].empty_receives == 8
 
 
-def test_actions_pass_the_message_on() -> None:
-    simulation = few(
-        1,
-        on_success=[
-            ms.Publish("news"),
-            ms.Publish("news", body="about {body}", attributes={"kind": "b"}, subject="hello"),
-            ms.SendMessage("next", body="for {attributes[kind]}", delay=30.0),
-            ms.SendEmail("ses", to="c{n}@example.com", subject="{body}", body="since {elapsed:.0f} s"),
-        ],
-    )
-    simulation.run(2.0)
-    queue = simulation.queues["next"]
-    assert queue.counts(2.0) == (2, 0, 1)
-    simulation.run(40.0)
-    seen = [(delivery.body, dict(delivery.attributes)) for delivery in queue.receive(40.0, 10)]
-    assert seen == [("m0", {"kind": "a"}), ("about m0", {"kind": "b"}), ("for a", {"kind": "a"})]
-    (sent,) = simulation.outboxes["ses"].sent
-    assert (sent.email.to, sent.email.subject, sent.email.body) == (("c1@example.com",), "m0", "since 1 s")
+@both
+def test_a_message_goes_to_the_longest_waiting_poll_or_to_any_by_chance(lazy: bool) -> None:
+    def share(**queue: Any) -> list[int]:
+        declared = ms.Scenario(
+            queues={"q": ms.Queue(**queue)},
+            traffic={"t": ms.Traffic(to="q", rate=1.0, process="regular")},
+            workers={name: ms.Workers(queue="q", count=1, service_time=0.1) for name in ("a", "b")},
+        )
+        simulation = ms.Simulation(declared, horizon=100, seed=2, lazy=lazy)
+        simulation.run(100.0)
+        return [pool.processed for pool in simulation.workers.values()]
+
+    assert share() == [50, 50]
+    by_chance = share(poll_winner="random")
+    assert by_chance == share(poll_winner="random")
+    assert by_chance != [50, 50]
+    assert min(by_chance) > 25
 
 
-def test_a_join_acts_once_when_all_parts_have_succeeded() -> None:
-    join = ms.Join("done", parts=["a", "b"], then=[ms.SendEmail("ses")])
-    pools = {
-        "a": ms.Workers(queue="qa", count=1, service_time=1.0, on_success=[join]),
-        "b": ms.Workers(queue="qb", count=1, service_time=5.0, on_success=[ms.Join("done")], failure_rate=0.3),
-    }
-    declared = ms.Scenario(
-        topics={"t": ms.Topic(subscriptions=[ms.Subscription(endpoint="qa"), ms.Subscription(endpoint="qb")])},
-        queues={"qa": ms.Queue(), "qb": ms.Queue(visibility_timeout=100)},
-        outboxes={"ses": ms.Outbox()},
-        traffic={"s": ms.Traffic(to="t", rate=0.05, process="regular")},
-        workers=pools,
-    )
-    run = ms.simulate(declared, until=1000.0, seed=3)
-    assert run.total("done", "completed") == run.total("ses", "accepted") == run.total("qb", "deleted")
-    assert run.final("done", "open") == run.total("qa", "deleted") - run.total("qb", "deleted") > 0
-    assert min(run.samples("done", "end_to_end_time")) >= 5.0
+# ---------------------------------------------------------------- the pool itself
 
 
-def test_handlers_say_what_happens() -> None:
-    def handler(delivery: Any, context: Any) -> Any:
-        number = int(delivery.body[1:])
-        assert context.now >= 0
-        if number == 0:
-            return None
-        if number == 1:
-            return 7.0
-        if number == 2:
-            return [ms.SendMessage("next", body="from a handler")]
-        if number == 3:
-            raise ValueError("no")
-        return waits()
-
-    def waits() -> Iterator[float]:
-        yield 2.0
-        yield 3.0
-
-    simulation = few(5, handler=handler)
-    simulation.run(100.0)
-    run = simulation.result()
-    assert sorted(run.samples("q", "sojourn_time")) == [1.0, 8.0, 9.0, 15.0]
-    assert run.total("next", "sent") == 1
-    assert run.raised == {"w": {"ValueError: no": 4}}  # at 9, 30, 60 and 90 s
-
-
-@pytest.mark.parametrize("answer", ["text", -1.0, True, [3], float("inf")])
-def test_an_answer_that_is_no_outcome_is_an_error(answer: Any) -> None:
-    with pytest.raises(HandlerError, match="the handler of 'w' returned"):
-        few(1, handler=lambda _delivery, _context: answer).run(5.0)
+def test_a_pool_says_what_it_does() -> None:
+    simulation = few(1, count=3)
+    simulation.run(0.5)
+    assert repr(simulation.workers["w"]) == "<WorkerPool 'w' count=3 busy=1>"
+    pool = simulation.workers["w"]
+    pool.check()
+    pool.busy = 2
+    with pytest.raises(AuditError, match="pool 'w': 1 of 3 workers hold a batch; the counters say 2 of 3"):
+        pool.check()
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"count": 0}, "Workers.count: 0 is not allowed"),
+        ({"count": 0}, "Workers.count: 0 is not allowed; allowed: 1 or more, or a curve"),
         ({"count": 1.5}, "Workers.count: 1.5 is neither"),
+        ({"count": True}, "Workers.count: True is neither"),
         ({"service_time": None}, "Workers.service_time: is missing"),
         ({"service_time": "fast"}, "'fast' is not a distribution"),
-        ({"on_refusal": "again"}, "Workers.on_refusal: 'again'"),
+        ({"on_refusal": "again"}, "Workers.on_refusal: 'again' is neither"),
         ({"handler": 3}, "Workers.handler: 3 is not a function"),
         ({"wait_time": 0, "poll_interval": 0}, "Workers.poll_interval: must be more than 0"),
+        ({"delete": "never"}, "Workers.delete: 'never' is not allowed; allowed: each, batch"),
+        ({"batch_size": 11}, "Workers.batch_size: 11 is not allowed"),
+        ({"wait_time": 21}, "Workers.wait_time: 21.0 is not allowed"),
+        ({"heartbeat": 0}, "Workers.heartbeat: 0.0 is not allowed"),
+        ({"on_success": ["delete"]}, "Workers.on_success.0: 'delete' is not an action"),
     ],
 )
 def test_pools_that_cannot_be(settings: dict[str, Any], words: str) -> None:
@@ -214,7 +531,11 @@ def test_pools_that_cannot_be(settings: dict[str, Any], words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_shifts_follow_their_curve() -> None:
-    declared = scenario(count=ms.Steps([(0, 2), (100, 5), (200, 0), (300, 1)]))
-    run = ms.simulate(declared, until=400.0, probe=50.0)
-    assert list(run.series("w", "count")[1]) == [2, 2, 5, 5, 1, 0, 1, 1, 1]  # at 200 s one finishes its batch
+def test_a_whole_float_is_a_count_and_a_number_a_service_time() -> None:
+    workers = ms.Workers(queue="q", count=3.0, service_time=2)
+    assert (workers.count, workers.service_time) == (3, ms.Fixed(2.0))
+    assert isinstance(workers.count, int)
+
+
+def test_with_a_handler_the_service_time_may_be_left_out() -> None:
+    assert ms.Workers(queue="q", count=1, handler=print).service_time == ms.Fixed(0.0)
