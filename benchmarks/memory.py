@@ -71,8 +71,8 @@ KEEPERS: dict[str, Keeper] = {
     "through a topic, in envelopes": in_envelopes,
     "the same, three queues": in_shared_envelopes,
 }
-LIMITED = ("send()", "traffic to a queue", "through a topic, raw")
-"""Messages without a body of their own; an envelope is one, made for each publish."""
+LIMITED = ("send()", "traffic to a queue")
+"""Messages that hold nothing but themselves: no envelope, and no id of an event that caused them."""
 
 
 def traced(keep: Keeper, size: int) -> float:

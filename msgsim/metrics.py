@@ -6,7 +6,7 @@ Nothing is emitted while a run runs: live objects count inline, and the probe pu
 from array import array
 from collections.abc import Iterable, Mapping
 from math import inf, nextafter
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -249,6 +249,10 @@ class Meter:
         return Record(self.kind, series, means, samples)
 
 
+Reading: TypeAlias = tuple[float, list[list[float]]]
+"""The time of a reading, and what was read of each entity."""
+
+
 class Probe:
     """Reads all entities at its instants, and checks their books.
 
@@ -291,12 +295,17 @@ class Probe:
             except AuditError as error:
                 self.violations.append(str(error))
 
-    def drop_last(self) -> None:
-        """Take the last reading back: it was for a result on the way."""
-        self.times.pop()
-        for meter in self._meters:
-            for row in meter.rows.values():
-                row.pop()
+    def take_last(self) -> "Reading":
+        """Take the last reading back."""
+        return self.times.pop(), [[row.pop() for row in meter.rows.values()] for meter in self._meters]
+
+    def put_back(self, reading: "Reading") -> None:
+        """Have a reading again that was taken back."""
+        time, values = reading
+        self.times.append(time)
+        for meter, taken in zip(self._meters, values, strict=True):
+            for row, value in zip(meter.rows.values(), taken, strict=True):
+                row.append(value)
 
     def records(self, now: float, *, warm: bool) -> dict[str, Record]:
         """Everything so far, as plain data; after a reading at `now`. `warm` says whether the warm-up is over."""

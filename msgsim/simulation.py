@@ -216,11 +216,8 @@ class Simulation:
         probe = self._probe
         self._board.probing = True
         known = len(probe.violations)
-        extra = not probe.times or probe.times[-1] < now
-        if extra:
-            probe.look(now)
-        else:
-            probe.settle(now)
+        overtaken = probe.take_last() if probe.times and probe.times[-1] == now else None
+        probe.look(now)
         probe.check(now, deep=True)
         records = probe.records(now, warm=now >= self.warm_up)
         run = Run(
@@ -236,8 +233,9 @@ class Simulation:
             raised={name: dict(pool.desk.raised) for name, pool in self._workers.items() if pool.desk is not None},
             interrupted=interrupted,
         )
-        if extra:
-            probe.drop_last()
+        probe.take_last()
+        if overtaken is not None:
+            probe.put_back(overtaken)
         del probe.violations[known:]
         self._board.probing = False
         return run

@@ -92,7 +92,7 @@ class Route:
         if audience.has_envelopes:
             envelope = Envelope()  # its slots are filled here: with an `__init__` it takes twice as long
             envelope.route = self
-            envelope.number = topic.base + published
+            envelope.number = topic.base | published
             envelope.content = content
             envelope.published_at = now
             for enqueue in audience.enveloped:

@@ -302,7 +302,8 @@ class LazyStation:
         retained = retention.due
         arrival = source.time
         arrivals = number = 0
-        sent = queue._number
+        base = queue.base
+        sent = queue.sent
         due = queue.due
         polls_end = self._polls_end
         alarm = polls_end if polls_end < due else due
@@ -323,7 +324,7 @@ class LazyStation:
                 message.content = content
                 message.attributes = attributes
                 sent += 1
-                message.number = sent
+                message.number = base | sent
                 message.arrived_at = now
                 message.origin_at = now
                 message.origin = None
@@ -463,8 +464,7 @@ class LazyStation:
 
         source.time = arrival
         source.count += arrivals
-        queue.sent += arrivals
-        queue._number = sent
+        queue.sent = sent
         queue.due = due
         queue.received += received
         queue.deleted += deleted

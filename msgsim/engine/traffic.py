@@ -135,7 +135,7 @@ class TrafficSource:
         self.count = count = self.count + 1
         board = self._board
         board.inside = True
-        self._deliver(self.content, now, self.base + count, now)
+        self._deliver(self.content, now, self.base | count, now)
         board.inside = False
         if board.pending:
             board.flush(now)
