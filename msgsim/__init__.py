@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.declare import DAY, HOUR, MINUTE
 from msgsim.distributions import (

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from msgsim.bus.outbox import SendingAccount
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import TopicFanout
 from msgsim.engine.actions import JoinState
 from msgsim.engine.workers import WorkerPool

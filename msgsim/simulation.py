@@ -7,7 +7,7 @@ from typing import Any
 from simpy import Environment
 
 from msgsim.bus.outbox import SendingAccount
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import TopicFanout
 from msgsim.declare import MINUTE, check_number
 from msgsim.engine.actions import (

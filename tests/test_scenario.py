@@ -1,6 +1,7 @@
 import pickle
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -390,10 +391,7 @@ def test_values_are_converted_as_in_a_declaration() -> None:
     assert at(shifts.vary("workers.mailers.count.steps.1.1", 9), "workers.mailers.count.steps.1") == (60, 9)
 
 
-QUEUE_FIELDS = (
-    "content_based_deduplication, delay, fifo, max_in_flight, max_message_bytes, poll_winner, redrive, retention, "
-    "visibility_timeout, wait_time"
-)
+QUEUE_FIELDS = ", ".join(sorted(field.name for field in attrs.fields(ms.Queue)))
 
 
 @pytest.mark.parametrize(

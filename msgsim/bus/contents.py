@@ -10,6 +10,8 @@ from msgsim.quotas import MESSAGE_ATTRIBUTES
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"(?!aws\.|amazon\.)(?!\.)[A-Za-z0-9_.-]{1,256}(?<!\.)", re.ASCII | re.IGNORECASE)
 
+_IDENTIFIER = re.compile("[!-~]{1,128}")
+
 
 def check_message(body: object, attributes: Mapping[str, Any] | None, max_bytes: float) -> None:
     """Refuse what the service would not enqueue.
@@ -56,6 +58,19 @@ def attributes_bytes(attributes: Mapping[str, Any]) -> int:
             )
         size += len(name.encode()) + len(data_type) + len(octets)
     return size
+
+
+def check_identifier(parameter: str, value: object) -> None:
+    """Refuse what is no id of a message group or for deduplication (SQS-FAIR-1, FIFO-SND-3).
+
+    Raises:
+        InvalidParameterValue: not 1 to 128 ASCII letters, digits and punctuation marks.
+    """
+    if not (isinstance(value, str) and _IDENTIFIER.fullmatch(value)):
+        raise InvalidParameterValue(
+            f"Value {value} for parameter {parameter} is invalid. Reason: {parameter} can only include alphanumeric "
+            "and punctuation characters. 1 to 128 in length."
+        )
 
 
 def _find_forbidden(written: str) -> str:

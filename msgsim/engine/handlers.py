@@ -19,8 +19,8 @@ from typing import Any
 import attrs
 
 from msgsim.bus.message import Message
-from msgsim.bus.queue import StandardQueue
 from msgsim.bus.receipts import Delivery
+from msgsim.bus.standard import StandardQueue
 from msgsim.engine.actions import Action, Step
 from msgsim.errors import HandlerError
 

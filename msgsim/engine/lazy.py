@@ -19,7 +19,7 @@ from typing import Any
 from simpy import Environment
 
 from msgsim.bus.message import GONE, VISIBLE, Content, Message
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.engine.board import Board
 from msgsim.engine.stations import Pool, drawn, renew_polls
 from msgsim.engine.traffic import TrafficSource

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from simpy import Environment
 
 from msgsim.bus.message import Message
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.engine.board import Board
 from msgsim.engine.clock import Timer, Turn
 

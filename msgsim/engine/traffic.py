@@ -9,7 +9,7 @@ import attrs
 from simpy import Environment
 
 from msgsim.bus.message import id_base
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import TopicFanout
 from msgsim.declare import choice, copied, text

@@ -17,7 +17,7 @@ import attrs
 from simpy import Environment
 
 from msgsim.bus.message import GONE, VISIBLE, Message
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.declare import choice, listed, number, text
 from msgsim.distributions import Distribution, Fixed, as_distribution
 from msgsim.engine.actions import Action, Retry, Step

@@ -6,7 +6,8 @@ from math import inf
 
 from msgsim.bus.message import EPOCH, format_id
 from msgsim.bus.outbox import Outbox, SendingAccount
-from msgsim.bus.queue import Queue, StandardQueue
+from msgsim.bus.queue import Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
 from msgsim.distributions import Uniforms
 from msgsim.errors import TimeRanBackwards

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgsim.bus.filters import parse_body
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.subscription import PROTOCOLS, Subscription
 from msgsim.bus.topic import TopicFanout
 from msgsim.errors import DeclarationError, InvalidParameter, ServiceError, Throttled

@@ -6,8 +6,9 @@ from typing import Any
 
 from msgsim.bus.filters import parse_body
 from msgsim.bus.message import RedrivenMessage
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
 from msgsim.bus.receipts import Delivery
+from msgsim.bus.standard import StandardQueue
 from msgsim.declare import bounds
 from msgsim.errors import OverLimit, PurgeQueueInProgress, ReceiptHandleIsInvalid, ServiceError
 from msgsim.quotas import (

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from msgsim.bus.ledger import Counts
 from msgsim.bus.message import GONE, Message
-from msgsim.bus.queue import Counts, Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import AuditError
 
 BODY = "the body that all share"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from msgsim.bus.message import GONE, VISIBLE
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import (
     DeclarationError,
     InvalidMessageContents,
@@ -84,11 +85,24 @@ class TestQueue:
             Queue(redrive="dlq")  # type: ignore[arg-type]
 
     @pytest.mark.rule("SQS-Q-7")
-    def test_fifo_settings_are_refused(self) -> None:
-        with pytest.raises(DeclarationError, match=r"Queue\.fifo"):
-            Queue(fifo=True)
-        with pytest.raises(DeclarationError, match=r"Queue\.content_based_deduplication: is for FIFO queues only"):
-            Queue(content_based_deduplication=True)
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            {"content_based_deduplication": True},
+            {"deduplication_scope": "messageGroup"},
+            {"fifo_throughput_limit": "perMessageGroupId"},
+            {"throttled": True},
+        ],
+        ids=repr,
+    )
+    @pytest.mark.rule("SQS-Q-7")
+    def test_fifo_settings_are_refused(self, setting: dict[str, Any]) -> None:
+        with pytest.raises(DeclarationError, match=rf"Queue\.{next(iter(setting))}: is for FIFO queues only"):
+            Queue(**setting)
+
+    def test_a_fifo_queue_is_another_kind(self) -> None:
+        with pytest.raises(DeclarationError, match=r"Queue\.fifo.*FifoQueue"):
+            StandardQueue(Queue(fifo=True))
 
     @pytest.mark.rule("SQS-RCV-6")
     def test_poll_winner_is_the_longest_waiting_or_random(self) -> None:

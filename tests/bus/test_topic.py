@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from msgsim.bus.filters import compile_policy
 from msgsim.bus.message import Message, format_id, id_base
 from msgsim.bus.publication import Envelope
-from msgsim.bus.queue import Queue, StandardQueue
+from msgsim.bus.queue import Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.distributions import Exponential, Fixed, Uniform
 from msgsim.errors import AuditError, DeclarationError, InvalidParameter, TimeRanBackwards, UnknownName

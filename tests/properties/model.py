@@ -31,6 +31,7 @@ class Item:
         self.state = "visible"
         self.until = inf
         self.receive_count = 0
+        self.receives_here = 0
         self.origin_at = sent_at
         self.first_received_at = inf
         self.left_at = inf
@@ -96,7 +97,7 @@ class ModelQueue:
 
     def age_of_oldest(self, now: float) -> float:
         """Without those that three receives or more have moved to the back (CW-SQS-1)."""
-        young = [item for item in self.items if item.receive_count < RECEIVES_BEFORE_BACK]
+        young = [item for item in self.items if item.receives_here < RECEIVES_BEFORE_BACK]
         return max((now - item.arrived_at for item in young), default=0.0)
 
     def residence(self, now: float) -> float:
@@ -139,7 +140,7 @@ class ModelQueue:
     def show(self, item: Item, at: float) -> None:
         if item.state == "in_flight":
             self.timeouts += 1
-            item.place = at if item.receive_count >= RECEIVES_BEFORE_BACK else item.arrived_at
+            item.place = at if item.receives_here >= RECEIVES_BEFORE_BACK else item.arrived_at
         item.state = "visible"
         item.until = inf
 
@@ -194,6 +195,7 @@ class ModelQueue:
                 self.redelivered += 1
             item.first_received_at = min(item.first_received_at, self.now)
             item.receive_count += 1
+            item.receives_here += 1
             self.received += 1
             self.hide(item, "in_flight", self.now + timeout)
             tickets.append(Ticket(item, item.receive_count, self.now))

@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from msgsim.bus.outbox import Outbox
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.errors import TimeRanBackwards
 from msgsim.service.account import Account

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import ServiceError
 from msgsim.service.account import Account
 from msgsim.service.requests import call
