@@ -117,7 +117,7 @@ class Simulation:
             for name, outbox in scenario.outboxes.items()
         }
         self._topics = {
-            name: TopicFanout(topic, name, endpoints=ports, rng=self._stream(name, "deliveries"), epoch=scenario.epoch)
+            name: TopicFanout(topic, name, endpoints=ports, rng_of=self._deliveries, epoch=scenario.epoch)
             for name, topic in scenario.topics.items()
         }
         driven: list[TopicFanout | SendingAccount] = [*self._topics.values(), *self._outboxes.values()]
@@ -239,6 +239,9 @@ class Simulation:
         del probe.violations[known:]
         self._board.probing = False
         return run
+
+    def _deliveries(self, subscription: str) -> Any:
+        return self._stream(subscription, "deliveries")
 
     def _stream(self, component: str, purpose: str) -> Any:
         return stream(self.seed, component, purpose, self.replication)

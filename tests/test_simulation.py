@@ -824,3 +824,16 @@ def test_simulate_audits_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> 
         ms.simulate(orders(), until=20)
     run = ms.simulate(orders(), until=20, audit=False)
     assert len(run.violations) == 5
+
+
+def test_a_subscription_shifts_no_other_ones_chances() -> None:
+    def failed(*others: ms.Subscription) -> float:
+        flaky = ms.Subscription(endpoint="a@example.com", protocol="email", failure_rate=0.3)
+        scenario = ms.Scenario(
+            topics={"news": ms.Topic(subscriptions=[*others, flaky])},
+            traffic={"writers": ms.Traffic(to="news", rate=1)},
+        )
+        run = ms.simulate(scenario, until=1_000, seed=3)
+        return run.total("news/a@example.com", "delivery_failed")
+
+    assert failed() == failed(ms.Subscription(endpoint="b@example.com", protocol="email", failure_rate=0.5)) > 0

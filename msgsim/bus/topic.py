@@ -32,7 +32,7 @@ class Topic:
         subscriptions: an endpoint can be subscribed once per protocol.
     """
 
-    subscriptions: tuple[Subscription, ...] = listed(Subscription, "a Subscription")
+    subscriptions: Sequence[Subscription] = listed(Subscription, "a Subscription")
 
     def __attrs_post_init__(self) -> None:
         seen: set[tuple[str, str]] = set()
@@ -129,6 +129,7 @@ class TopicFanout:
         name: part of its ids and of the names of its subscriptions.
         endpoints: queues by name; those that are subscribed must be among them.
         rng: for delays and failures; may be left out if nothing is left to chance.
+        rng_of: instead of one for all, the one of a subscription by its name, so that none disturbs the others.
         epoch: seconds since 1970 at time 0, for time stamps [s].
 
     Attributes:
@@ -152,6 +153,7 @@ class TopicFanout:
         "_now",
         "_pending",
         "_rng",
+        "_rng_of",
         "_scheduled",
         "arn",
         "base",
@@ -172,6 +174,7 @@ class TopicFanout:
         *,
         endpoints: Mapping[str, Endpoint] | None = None,
         rng: Uniforms | None = None,
+        rng_of: Callable[[str], Uniforms] | None = None,
         epoch: float = EPOCH,
     ) -> None:
         self.declaration = topic
@@ -186,6 +189,7 @@ class TopicFanout:
         self._scheduled = 0
         self._audiences: dict[tuple[Subscriber, ...], Audience] = {}
         self._rng = rng
+        self._rng_of = rng_of
         self.unknown = Audience((), is_stale=True)
         self.subscriptions = {
             key: self._subscriber(key, declared, endpoints or {}) for key, declared in topic.named().items()
@@ -328,7 +332,8 @@ class TopicFanout:
     def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Subscriber:
         queue = _queue(subscription, endpoints)
         name = f"{self.name}/{key}"
-        return Subscriber(subscription, name, queue, self._rng, self._audiences, self._schedule, since=self.published)
+        rng = self._rng if self._rng_of is None else self._rng_of(name)
+        return Subscriber(subscription, name, queue, rng, self._audiences, self._schedule, since=self.published)
 
     def _schedule(self, subscriber: Subscriber, delivery: Delivery) -> None:
         """Keep a delivery until it is due; at one instant in the order of publishing. Cost: O(log pending)."""
