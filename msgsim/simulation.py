@@ -1,7 +1,7 @@
 """Simulation: a scenario, wired and live."""
 
 from collections.abc import Callable, Mapping
-from math import inf
+from math import floor, inf
 from typing import Any
 
 from simpy import Environment
@@ -409,7 +409,7 @@ class Shifts:
         self._timer.arm(0.0)
 
     def _change(self, now: float) -> None:
-        self._pool.shift(round(self._curve.rate(now)), now)
+        self._pool.shift(floor(self._curve.rate(now) + 0.5), now)
         end, form = self._curve.stretch(now)
         level_only = not (form.slope or form.tails or form.waves)
         following = end if level_only else min(end, now + SHIFT_STEP)

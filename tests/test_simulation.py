@@ -837,3 +837,12 @@ def test_a_subscription_shifts_no_other_ones_chances() -> None:
         return run.total("news/a@example.com", "delivery_failed")
 
     assert failed() == failed(ms.Subscription(endpoint="b@example.com", protocol="email", failure_rate=0.5)) > 0
+
+
+@pytest.mark.parametrize(("rate", "count"), [(1.5, 2), (2.5, 3), (2.4, 2), (0.5, 1)])
+def test_half_a_worker_of_a_shift_is_a_whole_one(rate: float, count: int) -> None:
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue()},
+        workers={"w": ms.Workers(queue="q", count=ms.Constant(rate), service_time=1)},
+    )
+    assert ms.simulate(scenario, until=10).quantile("w", "count", 0.5) == count

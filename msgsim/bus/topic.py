@@ -7,7 +7,7 @@ attributes. Each set of subscriptions that was reached is an `Audience`, which c
 sums over audiences, made when they are read. A new subscription makes all audiences stale: routes choose again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from math import inf
 
