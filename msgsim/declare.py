@@ -54,7 +54,8 @@ def check_number(
         raise DeclarationError(path, f"{value!r} {problem}; allowed: {allowed}")
 
 
-def _to_float(value: Any) -> Any:
+def as_float(value: Any) -> Any:
+    """A converter: whole numbers become floats; what is no number is left to be refused."""
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     try:
@@ -63,7 +64,8 @@ def _to_float(value: Any) -> Any:
         return math.inf if value > 0 else -math.inf
 
 
-def _to_int(value: Any) -> Any:
+def as_int(value: Any) -> Any:
+    """A converter: floats that are whole become whole numbers; what is no number is left to be refused."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -87,7 +89,7 @@ def number(
         path = f"{type(owner).__name__}.{attribute.name}"
         check_number(path, value, low=low, high=high, above=above, unit=unit, rule=rule, integer=integer)
 
-    convert = _to_int if integer else _to_float
+    convert = as_int if integer else as_float
     return attrs.field(default=default, converter=convert, validator=validate, kw_only=kw_only)
 
 
@@ -118,11 +120,11 @@ def text(
     return attrs.field(default=default, validator=validate, kw_only=kw_only)
 
 
-def choice(default: Any, allowed: tuple[str, ...], rule: str = "") -> Any:
+def choice(default: Any, allowed: tuple[str, ...], rule: str = "", *, optional: bool = False) -> Any:
     """A string field out of a fixed set."""
 
     def validate(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if value not in allowed:
+        if value not in allowed and not (optional and value is None):
             source = f" ({rule})" if rule else ""
             problem = f"{value!r} is not allowed; allowed: {', '.join(allowed)}{source}"
             raise DeclarationError(f"{type(owner).__name__}.{attribute.name}", problem)

@@ -13,9 +13,11 @@ MsgsimError
 │   ├── InvalidParameterValue (ValueError)
 │   ├── InvalidMessageContents (ValueError)
 │   ├── MissingParameter (ValueError)
+│   ├── QueueDoesNotExist (LookupError)
 │   ├── ReceiptHandleIsInvalid (LookupError)
 │   ├── OverLimit (RuntimeError)
 │   ├── PurgeQueueInProgress (RuntimeError)
+│   ├── RequestThrottled (RuntimeError)
 │   ├── InvalidParameter (ValueError)    topics
 │   ├── Throttled (RuntimeError)         outboxes and topics over their rate or quota
 │   ├── MessageRejected (ValueError)     outboxes
@@ -113,12 +115,20 @@ class ReceiptHandleIsInvalid(BusError, LookupError):  # noqa: N818 - the service
     """SQS: not a receipt handle of this queue (SQS-VIS-9)."""
 
 
+class QueueDoesNotExist(BusError, LookupError):  # noqa: N818 - the service's name
+    """SQS: the queue was deleted (SQS-Q-3, SQS-Q-6)."""
+
+
 class OverLimit(BusError, RuntimeError):  # noqa: N818 - the service's name
     """SQS: too many messages in flight for a short poll (SQS-INF-1)."""
 
 
 class PurgeQueueInProgress(BusError, RuntimeError):  # noqa: N818 - the service's name
     """SQS: a purge came less than 60 s before (SQS-PRG-2)."""
+
+
+class RequestThrottled(BusError, RuntimeError):  # noqa: N818 - the service's name
+    """SQS: over the throughput of a FIFO queue; nothing was done (FIFO-TPS-4)."""
 
 
 class InvalidParameter(BusError, ValueError):  # noqa: N818 - the service's name
@@ -144,13 +154,16 @@ class ServiceError(MsgsimError):
         code: as on the wire (GEN-2, GEN-3).
         message: the service's text.
         status: HTTP status.
+        shape: the error's name in the service's model, where it is another one: boto3 has it as `QueryErrorCode`
+            (GEN-2).
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(code, message, status)
+    def __init__(self, code: str, message: str, status: int = 400, shape: str = "") -> None:
+        super().__init__(code, message, status, shape)
         self.code = code
         self.message = message
         self.status = status
+        self.shape = shape or code
 
     def __str__(self) -> str:
         return f"{self.code} ({self.status}): {self.message}"

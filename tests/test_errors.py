@@ -90,6 +90,8 @@ def test_a_service_error_has_code_message_and_status() -> None:
     error = ServiceError("InvalidParameterValue", "Value 11 is invalid.")
     assert (error.code, error.message, error.status) == ("InvalidParameterValue", "Value 11 is invalid.", 400)
     assert str(error) == "InvalidParameterValue (400): Value 11 is invalid."
+    assert error.shape == "InvalidParameterValue"
+    assert ServiceError("QueueAlreadyExists", "There is one.", shape="QueueNameExists").shape == "QueueNameExists"
 
 
 def test_time_ran_backwards_names_who_noticed_and_both_times() -> None:

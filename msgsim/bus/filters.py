@@ -12,7 +12,7 @@ from math import isfinite, prod
 from typing import Any, TypeAlias
 
 from msgsim.errors import DeclarationError
-from msgsim.quotas import FILTER_POLICY_KEYS
+from msgsim.quotas import FILTER_COMBINATIONS, FILTER_POLICY_KEYS
 
 MESSAGE_ATTRIBUTES = "MessageAttributes"
 MESSAGE_BODY = "MessageBody"
@@ -39,9 +39,6 @@ OPERATORS = frozenset(
     }
 )
 """The operators of the grammar: `{operator: operand}` in place of an exact value (SNS-FLT-3)."""
-
-COMBINATIONS = 150
-"""Most combinations of values in one policy (SNS-FLT-8)."""
 
 
 def compile_policy(policy: object, scope: str = MESSAGE_ATTRIBUTES) -> Predicate:
@@ -74,8 +71,8 @@ def compile_policy(policy: object, scope: str = MESSAGE_ATTRIBUTES) -> Predicate
     if len(policy) > FILTER_POLICY_KEYS.high:
         raise _refused("Filter policy can not have more than 5 keys", "SNS-FLT-8", f"{len(policy)} given")
     combinations = prod(len(values) for values in policy.values())
-    if combinations > COMBINATIONS:
-        detail = f"{combinations} combinations of values given; allowed: up to {COMBINATIONS}"
+    if combinations > FILTER_COMBINATIONS.high:
+        detail = f"{combinations} combinations of values given; allowed: up to {FILTER_COMBINATIONS.high:g}"
         raise _refused("Filter policy is too complex", "SNS-FLT-8", detail)
 
     tests = tuple((key, _any_of(key, values)) for key, values in policy.items())

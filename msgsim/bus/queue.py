@@ -6,22 +6,26 @@ again. `bus/standard.py` and `bus/fifo.py` have the two kinds.
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
+from msgsim.bus.attributes import Change, Changes, parts
 from msgsim.bus.ledger import Counts
 from msgsim.bus.message import GONE, Message, RedrivenMessage
 from msgsim.bus.receipts import Delivery, Receipt, read_handle, write_handle
 from msgsim.bus.store import Store
 from msgsim.declare import choice, flag, instance, listed, number, text
+from msgsim.distributions import Uniforms
 from msgsim.errors import (
     DeclarationError,
     InvalidParameterValue,
     OverLimit,
     PurgeQueueInProgress,
+    QueueDoesNotExist,
     ReceiptHandleIsInvalid,
     TimeRanBackwards,
+    UnknownName,
 )
 from msgsim.quotas import (
     ATTRIBUTE_LAG,
@@ -34,9 +38,13 @@ from msgsim.quotas import (
     REDRIVE_SOURCES,
     RETENTION,
     RETENTION_LAG,
+    SETS,
     VISIBILITY_TIMEOUT,
     WAIT_TIME,
 )
+
+APART = 2**32
+"""More than any receive count: the mark of a receipt that is no receive's own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,12 +115,15 @@ class Queue:
             (SQS-FAIR-3).
         redrive_allow: as a dead-letter queue, which queues may name it; None for all (SQS-DLQ-6).
         throttled: whether calls above the published throughput of FIFO queues are refused (FIFO-TPS-1 ... FIFO-TPS-4).
+        quotas: which limits hold, here and for calls: "published" or "relaxed"; None for the scenario's, which are the
+            published ones unless it says otherwise.
     """
 
     visibility_timeout: float = VISIBILITY_TIMEOUT.field()
     delay: float = DELAY.field()
     retention: float = RETENTION.field()
     wait_time: float = WAIT_TIME.field()
+    quotas: str | None = choice(None, SETS, optional=True)
     max_message_bytes: int = MAX_MESSAGE_BYTES.field(integer=True)
     redrive: Redrive | None = instance(Redrive, "a Redrive", default=None, optional=True)
     fifo: bool = flag()
@@ -152,6 +163,39 @@ class Queue:
             if getattr(self, name) != quiet:
                 raise DeclarationError(f"Queue.{name}", f"is for FIFO queues only ({rule})")
 
+    def under(self, quotas: str) -> "Queue":
+        """The same with the limits of a set, unless it names its own; what is at its default is then at that set's."""
+        if self.quotas is not None:
+            return self
+        fields = attrs.fields(Queue)
+        kept = {
+            name: value
+            for name, value in attrs.asdict(self, recurse=False).items()
+            if not isinstance(getattr(fields, name).default, attrs.Factory)  # type: ignore[arg-type]
+            or value != getattr(fields, name).default.factory(self)
+        }
+        return Queue(**kept | {"quotas": quotas})
+
+
+def check_dead_letter_queue(queue: Queue, name: str, target: Queue, path: str = "Queue.redrive") -> None:
+    """Refuse a dead-letter queue that cannot be one of this queue.
+
+    Args:
+        queue: whose dead letters.
+        name: of it.
+        target: the dead-letter queue.
+        path: of the redrive policy, for the error.
+
+    Raises:
+        DeclarationError: it is of the other type (SQS-DLQ-2), or does not allow it (SQS-DLQ-6).
+    """
+    if queue.fifo != target.fifo:
+        kinds = ("standard", "FIFO") if target.fifo else ("FIFO", "standard")
+        problem = f"the dead-letter queue of a {kinds[0]} queue must be one, too, not a {kinds[1]} queue (SQS-DLQ-2)"
+        raise DeclarationError(path, problem)
+    if target.redrive_allow is not None and not target.redrive_allow.allows(name):
+        raise DeclarationError(path, f"the dead-letter queue does not allow {name!r} to name it (SQS-DLQ-6)")
+
 
 class LiveQueue(Store):
     """What every live queue does, standard or FIFO: the service's verbs, which check what they are given.
@@ -161,21 +205,48 @@ class LiveQueue(Store):
         name: part of its ids and handles.
         dead_letter_queue: where `queue.redrive` moves messages; if it is left out, a queue of that name with default
             settings, reachable as the attribute of that name.
+        rng: uniform random numbers; may be left out if nothing is left to chance.
 
     Attributes:
-        on_arrival: called with `now` before a dead letter comes in from another queue.
+        declaration: what is in force.
+        intended: what will be, once all changes of attributes are in force (SQS-ATT-2).
+        origins: the queues that name this one as their dead-letter queue, or did, by name.
+        deleted_at: when it was deleted [s]; None while it exists.
+        on_arrival: called with `now` before a message comes in from another queue, or goes out to one.
+        on_lag: called when changed attributes are going to be in force at `change_due`: whoever drives the queue calls
+            `settle` then, before anything else of that instant.
+        on_redeclare: called before a change of attributes is accepted, with what is intended and the dead-letter
+            queue: whoever drives the queue may refuse it.
+
+    Raises:
+        DeclarationError: it needs an `rng` and there is none, or `dead_letter_queue` is of the other type (SQS-DLQ-2)
+            or does not allow it (SQS-DLQ-6).
     """
 
     __slots__ = (
+        "_changes",
         "_handles",
         "_handles_limit",
         "_last_purge",
         "dead_letter_queue",
         "declaration",
+        "deleted_at",
+        "intended",
         "on_arrival",
+        "on_lag",
+        "on_redeclare",
+        "origins",
+        "rng",
     )
 
-    def __init__(self, queue: Queue, name: str = "queue", *, dead_letter_queue: "Self | None" = None) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        name: str = "queue",
+        *,
+        dead_letter_queue: "Self | None" = None,
+        rng: Uniforms | None = None,
+    ) -> None:
         super().__init__(
             name,
             visibility_timeout=queue.visibility_timeout,
@@ -184,14 +255,22 @@ class LiveQueue(Store):
             max_in_flight=queue.max_in_flight,
             max_receive_count=queue.redrive.max_receive_count if queue.redrive else inf,
         )
-        self.declaration = queue
-        self.dead_letter_queue = dead_letter_queue
-        if queue.redrive and not dead_letter_queue:
-            self.dead_letter_queue = type(self)(Queue(), queue.redrive.to)
+        self.declaration = self.intended = queue
+        self.rng = rng
+        self._changes = Changes()
+        self.deleted_at: float | None = None
+        self.origins: dict[str, Self] = {}
         self.on_arrival: Callable[[float], None] | None = None
+        self.on_lag: Callable[[], None] | None = None
+        self.on_redeclare: Callable[[Queue, Self | None], None] | None = None
+        self._need_chance(queue)
+        if queue.redrive and dead_letter_queue is None:
+            dead_letter_queue = type(self)(Queue(fifo=queue.fifo), queue.redrive.to)
+        self._name(queue, dead_letter_queue)
         self._last_purge = -inf
         self._handles: dict[int, Message] = {}
         self._handles_limit = 1_024
+        LiveQueue._redeclared(self)  # subclasses are not ready for theirs
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -202,6 +281,13 @@ class LiveQueue(Store):
     def take(self, now: float, limit: int, timeout: float) -> list[Message]:
         """Receive up to `limit` messages that can be received at `now` [s], hidden from others for `timeout` [s]."""
         raise NotImplementedError
+
+    def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
+        """The same for a short poll, which may miss messages that are there (SQS-RCV-3)."""
+        return self.take(now, limit, timeout)
+
+    def _delay_changed(self, now: float) -> None:
+        """The queue's delay is another one from `now` on [s]; on standard queues for later sends only (SQS-DLY-2)."""
 
     def clear(self) -> None:
         """Forget all messages, which have been counted out."""
@@ -229,6 +315,7 @@ class LiveQueue(Store):
         Raises:
             InvalidParameterValue: a parameter is out of its range.
             OverLimit: a short poll while too many messages are in flight (SQS-INF-1).
+            QueueDoesNotExist: it was deleted.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(1) per message.
@@ -238,23 +325,33 @@ class LiveQueue(Store):
                 f"Value {attempt_id} for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a "
                 "parameter that is not valid for this queue type."
             )
-        MAX_MESSAGES.demand(max_messages)
-        wait = self.declaration.wait_time if wait_time is None else wait_time
-        WAIT_TIME.demand(wait)
-        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
-        VISIBILITY_TIMEOUT.demand(timeout)
-        target = self.dead_letter_queue
-        if target is not None and now < target.looked_at:
-            raise TimeRanBackwards.at(target.name, now, target.looked_at)
-        self.advance(now)
+        wait, timeout = self._begin_receive(now, max_messages, visibility_timeout, wait_time)
         if not wait and self.in_flight >= self.max_in_flight:
             raise OverLimit(f"{self.in_flight} messages are in flight; the limit is {self.max_in_flight} (SQS-INF-1)")
-        batch = self.take(now, max_messages, timeout)
+        batch = self.take(now, max_messages, timeout) if wait else self.glance(now, max_messages, timeout)
         if not batch and not wait:
             self.empty_receives += 1
         if batch and self.on_change is not None:
             self.on_change()
         return [self.deliver(message, now) for message in batch]
+
+    def _begin_receive(
+        self, now: float, max_messages: int, visibility_timeout: float | None, wait_time: float | None
+    ) -> tuple[float, float]:
+        """Check what a receive asks for, and do what is due; gives its wait time and visibility timeout."""
+        quotas = self.declaration.quotas
+        MAX_MESSAGES.under(quotas).demand(max_messages, integer=True)
+        if wait_time is not None:
+            WAIT_TIME.under(quotas).demand(wait_time)
+        if visibility_timeout is not None:
+            VISIBILITY_TIMEOUT.under(quotas).demand(visibility_timeout)
+        target = self.dead_letter_queue
+        if target is not None and now < target.looked_at:
+            raise TimeRanBackwards.at(target.name, now, target.looked_at)
+        self.attend(now)
+        wait = self.declaration.wait_time if wait_time is None else wait_time
+        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
+        return wait, timeout
 
     def deliver(self, message: Message, now: float) -> Delivery:
         """What a receiver sees of a message taken at `now`; from here on its handle is known."""
@@ -266,17 +363,28 @@ class LiveQueue(Store):
             self._handles_limit = 2 * len(handles) + 1_024
         return Delivery(message, write_handle(self.base, Receipt(message.number, message.receive_count, now)))
 
+    def _deliver_again(self, message: Message, receive_count: int, now: float) -> Delivery:
+        """What a receiver sees of a message that is not really there (SQS-DUP-1).
+
+        Its handle is no receive's own: deleting with it has no effect, nor is that an error.
+        """
+        receipt = Receipt(message.number, receive_count | APART, now)
+        delivery = Delivery(message, write_handle(self.base, receipt))
+        delivery.receive_count = receive_count
+        return delivery
+
     def delete(self, receipt_handle: str, now: float) -> None:
         """Delete a message; again, too late or with an old handle is no error (SQS-VIS-6, SQS-VIS-9).
 
         Raises:
+            QueueDoesNotExist: it was deleted.
             ReceiptHandleIsInvalid: not a handle of this queue.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(1) in flight, O(log returned) if the message is visible again.
         """
         receipt = self._read(receipt_handle)
-        self.advance(now)
+        self.attend(now)
         message = self._handles.get(receipt.number)
         if message is not None:
             self.remove(message, receipt.receive_count, now)
@@ -292,6 +400,7 @@ class LiveQueue(Store):
             now: [s].
 
         Raises:
+            QueueDoesNotExist: the queue was deleted.
             ReceiptHandleIsInvalid: not a handle of this queue.
             InvalidParameterValue: the message is gone, or the timeout is out of range.
             TimeRanBackwards: `now` is earlier than at the last call.
@@ -299,8 +408,8 @@ class LiveQueue(Store):
         Cost: O(log changed + log returned).
         """
         receipt = self._read(receipt_handle)
-        VISIBILITY_TIMEOUT.demand(timeout)
-        self.advance(now)
+        VISIBILITY_TIMEOUT.under(self.declaration.quotas).demand(timeout)
+        self.attend(now)
         message = self._handles.get(receipt.number)
         if message is None or message.deadline == GONE:
             raise InvalidParameterValue(
@@ -314,16 +423,21 @@ class LiveQueue(Store):
 
         Raises:
             PurgeQueueInProgress: less than 60 s after the last purge (SQS-PRG-2).
+            QueueDoesNotExist: it was deleted.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(n).
         """
-        self.advance(now)
-        if now < self._last_purge + PURGE_INTERVAL.low:
+        self.attend(now)
+        pause = PURGE_INTERVAL.under(self.declaration.quotas).low
+        if now < self._last_purge + pause:
             raise PurgeQueueInProgress(
-                f"Only one PurgeQueue operation on {self.name} is allowed every {PURGE_INTERVAL.low:g} seconds."
+                f"Only one PurgeQueue operation on {self.name} is allowed every {pause:g} seconds."
             )
         self._last_purge = now
+        self._empty(now)
+
+    def _empty(self, now: float) -> None:
         visible, in_flight, delayed = self.visible, self.in_flight, self.delayed
         for message in list(self.live()):
             message.deadline = GONE
@@ -337,6 +451,164 @@ class LiveQueue(Store):
         if self.limited:
             self._release()
 
+    # ---------------------------------------------------------------- the queue itself
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has not been deleted."""
+        return self.deleted_at is None
+
+    def close(self, now: float) -> None:
+        """Delete the queue, whatever is in it (SQS-Q-3): from now on its verbs raise QueueDoesNotExist.
+
+        What it had is counted as purged. The queues whose dead letters it took keep them from now on.
+
+        Raises:
+            QueueDoesNotExist: it was deleted before.
+            TimeRanBackwards: `now` is earlier than at the last call.
+
+        Cost: O(n).
+        """
+        self.attend(now)
+        self._empty(now)
+        self.deleted_at = now
+        self._changes.clear()
+        self.change_due = inf
+        self.delaying = self.delay > 0
+        for source in self.sources():
+            source.max_receive_count = inf
+
+    def sources(self) -> "list[Self]":
+        """The queues that have their dead letters here now, in the order in which they began to."""
+        queues = self.origins.values()
+        return [
+            queue for queue in queues if queue.dead_letter_queue is self and queue.declaration.redrive and queue.exists
+        ]
+
+    def set_attributes(self, now: float, *, dead_letter_queue: "Self | None" = None, **changes: Any) -> None:
+        """Change attributes, all of them or none (SQS-ATT-2).
+
+        They come into force after `attribute_lag`, the retention after `retention_lag`, of what is in force now, in the
+        order in which they were asked for. A changed retention is for the messages that are there, too; a changed delay
+        for later sends only, but on FIFO queues (SQS-DLY-2); timeouts, limits and redrive policies for the next
+        receives. A queue goes on to deduplicate by the scope that it was made with (FIFO-DUP-5); `poll_winner` is
+        looked at when a simulation begins.
+
+        Args:
+            now: [s].
+            dead_letter_queue: the live queue that `redrive` names, if it is not the present one.
+            changes: by the names of `Queue`'s fields.
+
+        Raises:
+            UnknownName: `Queue` has no such field.
+            InvalidParameterValue: `fifo` cannot change (SQS-Q-7).
+            DeclarationError: what it would be is not allowed, needs an `rng`, or has no live dead-letter queue.
+            QueueDoesNotExist: it was deleted.
+            TimeRanBackwards: `now` is earlier than at the last call.
+
+        Cost: O(1); O(n) for the retention, and for the delay of a FIFO queue.
+        """
+        self.attend(now)
+        known = [field.name for field in attrs.fields(Queue)]
+        for name in changes:
+            if name not in known:
+                raise UnknownName.among("attribute of a queue", name, known)
+        if changes.get("fifo", self.intended.fifo) != self.intended.fifo:
+            raise InvalidParameterValue(
+                "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+            )
+        intended = attrs.evolve(self.intended, **changes)
+        if dead_letter_queue is not None:
+            changes["redrive"] = intended.redrive
+        target: Self | None = self._changes.latest("redrive", self.dead_letter_queue)
+        if "redrive" in changes:
+            target = self._target(intended, target, dead_letter_queue)
+        self._need_chance(intended)
+        if self.on_redeclare is not None:
+            self.on_redeclare(intended, target)
+        self.intended = intended
+        for part in parts(changes):
+            lag = self.declaration.retention_lag if "retention" in part else self.declaration.attribute_lag
+            self._changes.add(Change(now + lag, part, target))
+        self.change_due = self._changes.due
+        self.delaying = True
+        self.due = min(self.due, self.change_due)
+        self.settle(now)
+        if self._changes and self.on_lag is not None:
+            self.on_lag()
+        if self.on_change is not None:
+            self.on_change()
+
+    def change(self, now: float) -> None:
+        """See `Store`."""
+        while self._changes.due <= now:
+            change = self._changes.pop()
+            self.change_due = inf
+            self.settle(change.at)
+            self._put_in_force(change)
+            self.change_due = self._changes.due
+
+    def _put_in_force(self, change: Change) -> None:
+        before = self.declaration
+        self.declaration = queue = attrs.evolve(before, **change.values)
+        if "redrive" in change.values:
+            self._name(queue, change.target)
+            self.max_receive_count = queue.redrive.max_receive_count if queue.redrive else inf
+        self.visibility_timeout = queue.visibility_timeout
+        self.max_in_flight = queue.max_in_flight
+        self.delay = queue.delay
+        self.delaying = self.delay > 0 or bool(self._changes)
+        if queue.retention != before.retention:
+            self.retention.change(queue.retention, self.live(), change.at)
+        if queue.delay != before.delay:
+            self._delay_changed(change.at)
+        self._redeclared()
+        if self.limited:
+            self._release()
+
+    def _redeclared(self) -> None:
+        """Another declaration is in force, be it the first."""
+        queue = self.declaration
+        self.longest = VISIBILITY_TIMEOUT.under(queue.quotas).high
+        self.longest_from_first = queue.visibility_cap == "message"
+        self.old_handles_delete = queue.old_handle == "deletes"
+
+    def _need_chance(self, queue: Queue) -> None:
+        for name, quiet in (("sampled", 1.0), ("duplicates", 0.0), ("disorder", 0.0)):
+            value = getattr(queue, name)
+            if value != quiet and self.rng is None:
+                problem = f"{value!r} needs chance: {type(self).__name__}(queue, name, rng=Random(seed))"
+                raise DeclarationError(f"Queue.{name}", problem)
+
+    def _target(self, queue: Queue, present: "Self | None", given: "Self | None") -> "Self | None":
+        """The live queue that an intended redrive policy names."""
+        if queue.redrive is None:
+            if given is not None:
+                raise DeclarationError("Queue.redrive", "is None, and so has no dead-letter queue")
+            return None
+        target = present if given is None else given
+        if target is None or not target.exists or (given is None and target.name != queue.redrive.to):
+            problem = (
+                f"needs the live queue {queue.redrive.to!r}: set_attributes(now, redrive=..., dead_letter_queue=...)"
+            )
+            raise DeclarationError("Queue.redrive", problem)
+        after: LiveQueue | None = target
+        while after is not None:
+            if after is self:
+                raise DeclarationError("Queue.redrive", f"dead letters of {self.name!r} would go in a circle")
+            after = after.dead_letter_queue
+        check_dead_letter_queue(queue, self.name, target.declaration)
+        return target
+
+    def _name(self, queue: Queue, target: "Self | None") -> None:
+        """Have another dead-letter queue, or none."""
+        if target is not None and queue.redrive is not None:
+            check_dead_letter_queue(queue, self.name, target.declaration)
+            target.origins[self.name] = self
+        self.dead_letter_queue = target
+
+    # ---------------------------------------------------------------- time
+
     def counts(self, now: float) -> Counts:
         """Messages by state at `now`.
 
@@ -346,13 +618,27 @@ class LiveQueue(Store):
         self.advance(now)
         return Counts(self.visible, self.in_flight, self.delayed)
 
+    def attend(self, now: float) -> None:
+        """Do what is due by `now`, before a call that the queue must be there for.
+
+        Raises:
+            QueueDoesNotExist: it was deleted.
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        if self.deleted_at is not None:
+            raise QueueDoesNotExist("The specified queue does not exist.")
+        self.advance(now)
+
     def advance(self, now: float) -> None:
         """Do what is due by `now`; idempotent.
 
         Raises:
+            InvalidParameterValue: `now` is infinite.
             TimeRanBackwards: `now` is earlier than at the last call.
         """
-        if not now >= self.looked_at:
+        if not self.looked_at <= now < inf:
+            if now == inf:
+                raise InvalidParameterValue(f"{self.name}: now={now!r} is not a time; allowed: finite numbers [s]")
             raise TimeRanBackwards.at(self.name, now, self.looked_at)
         self.looked_at = now
         if self.catch_up is not None:

@@ -9,10 +9,13 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
+from msgsim.bus.chance import Chance, Ghost
 from msgsim.bus.contents import check_identifier, check_message
 from msgsim.bus.ledger import Counts
 from msgsim.bus.message import GONE, VISIBLE, Content, GroupedMessage, Message
 from msgsim.bus.queue import LiveQueue, Queue
+from msgsim.bus.receipts import Delivery
+from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, InvalidParameterValue
 from msgsim.quotas import DELAY, RECEIVES_BEFORE_BACK
 
@@ -23,10 +26,12 @@ class StandardQueue(LiveQueue):
     """A live standard queue.
 
     See `LiveQueue` for its arguments and verbs. Messages are offered oldest first; a message that became visible again
-    is offered at its old place, after three receives at the back (SQS-RCV-8).
+    is offered at its old place, after three receives at the back (SQS-RCV-8). If its declaration says so, chance has a
+    part in it (`bus/chance.py`).
     """
 
     __slots__ = (
+        "_chance",
         "_fresh",
         "_line",
         "_place",
@@ -36,10 +41,17 @@ class StandardQueue(LiveQueue):
         "_stale",
     )
 
-    def __init__(self, queue: Queue, name: str = "queue", *, dead_letter_queue: "StandardQueue | None" = None) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        name: str = "queue",
+        *,
+        dead_letter_queue: "StandardQueue | None" = None,
+        rng: Uniforms | None = None,
+    ) -> None:
         if queue.fifo:
             raise DeclarationError("Queue.fifo", "True is for a FifoQueue, not for a StandardQueue")
-        super().__init__(queue, name, dead_letter_queue=dead_letter_queue)
+        super().__init__(queue, name, dead_letter_queue=dead_letter_queue, rng=rng)
         self._fresh: deque[Message] = deque()
         self._returned: SortedList[tuple[float, int, Message]] = SortedList()
         self._places: dict[int, float] = {}
@@ -47,6 +59,8 @@ class StandardQueue(LiveQueue):
         self._place = inf
         self._recount = False
         self._line = self.flights.line
+        self._chance: Chance | None = None
+        self._redeclared()
 
     # ---------------------------------------------------------------- the hot path: trusted arguments, time not checked
 
@@ -68,8 +82,8 @@ class StandardQueue(LiveQueue):
         message.origin = origin
         message.origin_at = origin_at
         message.receive_count = 0
-        if self.delay:
-            self._hide(message, now + self.delay, now)
+        if self.delaying:
+            self._admit(message, now)
         else:
             message.deadline = VISIBLE
             self._visible_time -= now
@@ -109,7 +123,10 @@ class StandardQueue(LiveQueue):
         if self.in_flight + limit > self.max_in_flight:
             limit = self._room(now, limit)
         if self._place < inf:
-            batch = self._take_in_order(now, limit)
+            chance = self._chance
+            if chance is not None and chance.ghosts:
+                return self._take_ghosts(now, limit)
+            batch = self._take_in_order(now, limit) if chance is None else self._take_by_chance(now, limit)
             count = len(batch)
         else:
             if count > limit:  # noqa: PLR1730 - the call costs more than the branch
@@ -226,6 +243,7 @@ class StandardQueue(LiveQueue):
 
         Raises:
             MissingParameter, InvalidMessageContents, InvalidParameterValue: as the service (SQS-SND-1 ... SQS-SND-8).
+            QueueDoesNotExist: the queue was deleted.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(1); O(log delayed) with a delay of its own.
@@ -236,11 +254,11 @@ class StandardQueue(LiveQueue):
                 "includes a parameter that is not valid for this queue type."
             )
         if delay is not None:
-            DELAY.demand(delay)
+            DELAY.under(self.declaration.quotas).demand(delay)
         if group_id is not None:
             check_identifier("MessageGroupId", group_id)
         check_message(body, attributes, self.declaration.max_message_bytes)
-        self.advance(now)
+        self.attend(now)
         message = Message()
         if group_id is not None:
             message = GroupedMessage()
@@ -248,6 +266,12 @@ class StandardQueue(LiveQueue):
         wanted = self.delay if delay is None else delay
         self._store(message, body, dict(attributes) if attributes else None, now, None, now, wanted)
         return message
+
+    def deliver(self, message: Message, now: float) -> Delivery:
+        """See `LiveQueue`; the handle of a duplicate is none of the message's own."""
+        if isinstance(message, Ghost):
+            return self._deliver_again(message.original, message.receive_count, now)
+        return super().deliver(message, now)
 
     # ---------------------------------------------------------------- for probes and audits
 
@@ -296,6 +320,8 @@ class StandardQueue(LiveQueue):
         self._returned.clear()
         self._places.clear()
         self._recount = False
+        if self._chance is not None:
+            self._chance.ghosts.clear()
         self._set_place()
 
     def accept(self, message: Message, now: float, source: str) -> None:
@@ -368,7 +394,7 @@ class StandardQueue(LiveQueue):
 
     def _set_place(self) -> None:
         """Where the first returned message stands: inf when `take` may pop fresh messages unseen."""
-        if self._stale or self._recount:
+        if self._stale or self._recount or self._chance is not None:
             self._place = -inf
         else:
             self._place = self._returned[0][0] if self._returned else inf
@@ -396,6 +422,61 @@ class StandardQueue(LiveQueue):
                 batch.append(message)
         self._set_place()
         return batch
+
+    # ---------------------------------------------------------------- chance
+
+    def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
+        """See `LiveQueue`: each message is seen with the probability `Queue.sampled` (SQS-RCV-3)."""
+        chance = self._chance
+        if chance is None:
+            return self.take(now, limit, timeout)
+        chance.short = True
+        batch = self.take(now, limit, timeout)
+        chance.short = False
+        return batch
+
+    def _redeclared(self) -> None:
+        """See `LiveQueue`."""
+        super()._redeclared()
+        queue = self.declaration
+        if self.moved_in and self.max_receive_count < inf:
+            self._recount = True
+        before = self._chance
+        self._chance = None
+        if self.rng is not None and (queue.sampled < 1.0 or queue.disorder or queue.duplicates):
+            self._chance = Chance(
+                self.rng.random, sampled=queue.sampled, disorder=queue.disorder, duplicates=queue.duplicates
+            )
+            if before is not None:
+                self._chance.ghosts = before.ghosts
+        self._set_place()
+
+    def _take_by_chance(self, now: float, limit: int) -> list[Message]:
+        """Choose messages as chance has it."""
+        chance = self._chance
+        assert chance is not None  # noqa: S101 - narrows the type: the caller has looked
+        batch, back = chance.choose(lambda: next(iter(self._take_in_order(now, 1)), None), limit)
+        for message in back:
+            self.put_aside(message, now)
+        if chance.ghosts and self.on_change is not None:
+            self.on_change()
+        return batch
+
+    def _take_ghosts(self, now: float, limit: int) -> list[Message]:
+        """Deliver messages once more that were delivered before (SQS-DUP-1)."""
+        chance = self._chance
+        assert chance is not None  # noqa: S101 - as above
+        batch = chance.appear(limit, now - self.retention.period)
+        self.received += len(batch)
+        self.redelivered += len(batch)
+        self.duplicate_work += len(batch)
+        return batch
+
+    def put_aside(self, message: Message, now: float) -> None:
+        """Put a message back that was taken out of the line, and is not received after all."""
+        self.put_back(message, now)
+
+    # ---------------------------------------------------------------- what is gone
 
     def _drop_stale(self) -> None:
         """One more of the fresh messages is gone; drop those that nobody has to step over any more."""

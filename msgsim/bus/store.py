@@ -20,6 +20,11 @@ class Store(Ledger):
     Attributes:
         base: where the ids of the queue's messages begin.
         visibility_timeout, delay: of messages that bring none of their own [s].
+        delaying: whether a send has to ask for the delay: there is one, or changed attributes are on their way.
+        change_due: when changed attributes come into force [s]; inf if none are on their way.
+        longest: how long a message may be hidden in all [s] (SQS-VIS-3).
+        longest_from_first: whether that counts from the first receive instead of the one that holds the message.
+        old_handles_delete: whether any receive deletes a message, not the latest one only (SQS-VIS-6).
         max_in_flight: messages received and not yet deleted or returned (SQS-INF-1).
         max_receive_count: receives that a message gets before it is dead-lettered; inf for no limit.
         looked_at: the latest `now` of a checked call [s].
@@ -37,14 +42,19 @@ class Store(Ledger):
         "_delayed",
         "base",
         "catch_up",
+        "change_due",
         "delay",
+        "delaying",
         "due",
         "flights",
         "held",
         "limited",
+        "longest",
+        "longest_from_first",
         "looked_at",
         "max_in_flight",
         "max_receive_count",
+        "old_handles_delete",
         "on_change",
         "retention",
         "visibility_timeout",
@@ -64,6 +74,11 @@ class Store(Ledger):
         self.base = id_base(name)
         self.visibility_timeout = visibility_timeout
         self.delay = delay
+        self.delaying = delay > 0
+        self.change_due = inf
+        self.longest: float = VISIBILITY_TIMEOUT.high
+        self.longest_from_first = False
+        self.old_handles_delete = False
         self.max_in_flight = max_in_flight
         self.max_receive_count = max_receive_count
         self.looked_at = -inf
@@ -90,12 +105,18 @@ class Store(Ledger):
         """Take a visible message out, wherever it stands."""
         raise NotImplementedError
 
+    def change(self, now: float) -> None:
+        """Put changed attributes into force that are due by `now` [s], each change at its own time."""
+        raise NotImplementedError
+
     # ---------------------------------------------------------------- what is due
 
     def settle(self, now: float) -> None:
         """Do what is due: deadlines that `now` has reached, each at its own time. Idempotent; cost: O(1) per change."""
         if now < self.due:
             return
+        if now >= self.change_due:
+            self.change(now)
         flights = self.flights
         delayed = self._delayed
         retention = self.retention
@@ -115,7 +136,7 @@ class Store(Ledger):
                     self._show(message, shows)
             else:
                 break
-        self.due = min(flights.head(), delayed.head(), retention.due)
+        self.due = min(flights.head(), delayed.head(), retention.due, self.change_due)
         if self.limited:
             self._release()
 
@@ -125,15 +146,15 @@ class Store(Ledger):
         Cost: amortised O(1); O(n) where retention comes first and no heap of it is kept.
         """
         if not self.visible + self.in_flight + self.delayed:
-            return None
-        due = min(self.flights.next_valid(), self._delayed.next_valid())
+            return None if self.change_due == inf else self.change_due
+        due = min(self.flights.next_valid(), self._delayed.next_valid(), self.change_due)
         if self.retention.due <= due:
             self.retention.renew(self.live(), self.looked_at)
         return min(due, self.retention.due)
 
     def renew_due(self) -> None:
         """Forget deadlines that nothing has any more: `due` is not earlier than need be. Cost: amortised O(1)."""
-        self.due = min(self.flights.next_valid(), self._delayed.next_valid(), self.retention.due)
+        self.due = min(self.flights.next_valid(), self._delayed.next_valid(), self.retention.due, self.change_due)
 
     # ---------------------------------------------------------------- a message at a time, by record
 
@@ -162,7 +183,7 @@ class Store(Ledger):
         effect (SQS-VIS-6, SQS-VIS-9). Cost: O(1) in flight, O(log returned) if the message is visible again.
         """
         self.settle(at)
-        if message.deadline == GONE or message.receive_count != receive_count:
+        if message.deadline == GONE or (message.receive_count != receive_count and not self.old_handles_delete):
             return False
         if message.deadline == VISIBLE:
             self.take_out(message)
@@ -191,11 +212,10 @@ class Store(Ledger):
                 "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "
                 "visibility timeout change."
             )
-        cap = VISIBILITY_TIMEOUT.high
-        if timeout > cap - (now - received_at):
+        if timeout > self.allowance(message, received_at, now):
             raise InvalidParameterValue(
                 f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the "
-                f"message is beyond the limit [{cap:g} seconds]"
+                f"message is beyond the limit [{self.longest:g} seconds]"
             )
         if message.deadline == VISIBLE:
             if not timeout:
@@ -217,6 +237,11 @@ class Store(Ledger):
         if self.on_change is not None:
             self.on_change()
 
+    def allowance(self, message: Message, received_at: float, now: float) -> float:
+        """How long a message may still be hidden, by the receive at `received_at` (SQS-VIS-3) [s]."""
+        since = message.first_received_at if self.longest_from_first else received_at
+        return self.longest - (now - since)
+
     # ---------------------------------------------------------------- inside
 
     def _in_hiding(self) -> Iterator[Message]:
@@ -232,6 +257,17 @@ class Store(Ledger):
         self.delayed += 1
         self._delayed_time -= now
         self.due = min(self.due, until)
+
+    def _admit(self, message: Message, now: float) -> None:
+        """Let a message in that has the queue's own delay, while there is one or a change of it is on its way."""
+        if now >= self.change_due:
+            self.settle(now)
+        if self.delay:
+            self._hide(message, now + self.delay, now)
+        else:
+            message.deadline = VISIBLE
+            self._visible_time -= now
+            self.line_up(message)
 
     def _show(self, message: Message, at: float) -> None:
         """End a delay."""

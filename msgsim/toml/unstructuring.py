@@ -27,7 +27,7 @@ def _table(owner: Any, converter: Converter) -> dict[str, Any]:
     table: dict[str, Any] = {TAG: TAGS[type(owner)]} if type(owner) in TAGS else {}
     for field in attrs.fields(type(owner)):
         value = getattr(owner, field.name)
-        if value is None or not field.init or value == _default(field):
+        if value is None or not field.init or value == _default(field, owner):
             continue
         if field.name in UNHELD:
             problems.add(field.name, "a file cannot hold a Python function; leave it out, and set it in Python")
@@ -37,10 +37,10 @@ def _table(owner: Any, converter: Converter) -> dict[str, Any]:
     return table
 
 
-def _default(field: "attrs.Attribute[Any]") -> Any:
+def _default(field: "attrs.Attribute[Any]", owner: Any) -> Any:
     default: Any = field.default
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, but declared as a function
-        return None if default.takes_self else default.factory()
+        return default.factory(owner) if default.takes_self else default.factory()
     convert: Any = field.converter
     return default if default is attrs.NOTHING or convert is None else convert(default)
 
