@@ -13,6 +13,7 @@ import attrs
 from msgsim.bus.attributes import Change, Changes, parts
 from msgsim.bus.ledger import Counts
 from msgsim.bus.message import GONE, Message, RedrivenMessage
+from msgsim.bus.moves import MoveTask
 from msgsim.bus.receipts import Delivery, Receipt, read_handle, write_handle
 from msgsim.bus.store import Store
 from msgsim.declare import choice, flag, instance, listed, number, text
@@ -215,6 +216,8 @@ class LiveQueue(Store):
         on_arrival: called with `now` before a message comes in from another queue, or goes out to one.
         on_lag: called when changed attributes are going to be in force at `change_due`: whoever drives the queue calls
             `settle` then, before anything else of that instant.
+        on_move: called with a move task that begins: whoever drives the queue drives it, too.
+        move: the latest move task out of this queue; None if there was none.
         on_redeclare: called before a change of attributes is accepted, with what is intended and the dead-letter
             queue: whoever drives the queue may refuse it.
 
@@ -232,8 +235,10 @@ class LiveQueue(Store):
         "declaration",
         "deleted_at",
         "intended",
+        "move",
         "on_arrival",
         "on_lag",
+        "on_move",
         "on_redeclare",
         "origins",
         "rng",
@@ -262,6 +267,8 @@ class LiveQueue(Store):
         self.origins: dict[str, Self] = {}
         self.on_arrival: Callable[[float], None] | None = None
         self.on_lag: Callable[[], None] | None = None
+        self.on_move: Callable[[MoveTask], None] | None = None
+        self.move: MoveTask | None = None
         self.on_redeclare: Callable[[Queue, Self | None], None] | None = None
         self._need_chance(queue)
         if queue.redrive and dead_letter_queue is None:
@@ -270,7 +277,7 @@ class LiveQueue(Store):
         self._last_purge = -inf
         self._handles: dict[int, Message] = {}
         self._handles_limit = 1_024
-        LiveQueue._redeclared(self)  # subclasses are not ready for theirs
+        self._redeclared()
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -282,12 +289,25 @@ class LiveQueue(Store):
         """Receive up to `limit` messages that can be received at `now` [s], hidden from others for `timeout` [s]."""
         raise NotImplementedError
 
+    @property
+    def receivable(self) -> bool:
+        """Whether there is a message that can be received, as of the last look: what a waiting poll waits for."""
+        return self.visible > 0
+
     def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
         """The same for a short poll, which may miss messages that are there (SQS-RCV-3)."""
         return self.take(now, limit, timeout)
 
     def _delay_changed(self, now: float) -> None:
         """The queue's delay is another one from `now` on [s]; on standard queues for later sends only (SQS-DLY-2)."""
+
+    def first_in_line(self) -> Message | None:
+        """The message that is to be received next, as of the last look; None if there is none. Cost: amortised O(1)."""
+        raise NotImplementedError
+
+    def move_in(self, message: Message, now: float) -> Message:
+        """Take in what a move task took out of another queue, as a new message (SQS-MOV-4). Cost: as a send."""
+        raise NotImplementedError
 
     def clear(self) -> None:
         """Forget all messages, which have been counted out."""
@@ -606,6 +626,37 @@ class LiveQueue(Store):
             check_dead_letter_queue(queue, self.name, target.declaration)
             target.origins[self.name] = self
         self.dead_letter_queue = target
+
+    # ---------------------------------------------------------------- move tasks
+
+    def start_move(self, now: float, destination: "Self | None" = None, *, rate: float | None = None) -> MoveTask:
+        """Begin to move the messages of this dead-letter queue (SQS-MOV-1 ... SQS-MOV-5).
+
+        Args:
+            now: [s].
+            destination: where to; None for each message's own source queue.
+            rate: messages per second, at most 500; None for as fast as goes.
+
+        Returns:
+            The task. Outside of a simulation its `advance` has to be called, as that of a queue.
+
+        Raises:
+            InvalidParameterValue: no queue has its dead letters here, a task is running, or an argument is not allowed.
+            QueueDoesNotExist: one of the queues was deleted.
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        task = MoveTask(self, destination, now, rate=rate)
+        if self.on_move is not None:
+            self.on_move(task)
+        return task
+
+    def move_out(self, message: Message, now: float) -> None:
+        """Take out a visible message that goes to another queue. Cost: O(1), O(log returned) if it was received."""
+        self.take_out(message)
+        self._visible_time += now
+        message.deadline = GONE
+        self.moved_out += 1
+        self._left_time += now - message.arrived_at
 
     # ---------------------------------------------------------------- time
 
