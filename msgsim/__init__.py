@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.queue import Queue, Redrive
@@ -36,6 +37,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Email",
     "Empirical",
     "Exponential",
+    "FifoQueue",
     "Fixed",
     "Gamma",
     "HOUR",

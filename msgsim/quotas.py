@@ -115,6 +115,9 @@ REDRIVE_SOURCES = Quota("sourceQueueArns", 1, 10, "queues", "SQS-DLQ-6")
 MOVE_RATE = Quota("MaxNumberOfMessagesPerSecond", 1, 500, "messages/s", "SQS-MOV-3", 500).raised()
 MOVE_TIME = Quota("time of a move task", 0, 129_600, "s", "SQS-MOV-3", 129_600).raised(default=math.inf)
 RECEIVES_BEFORE_BACK = Quota("receives before the back of the queue", 3, 3, "receives", "SQS-RCV-8", 3)
+NOISY_SHARE = Quota("noisy tenant's share", 0.1, 0.1, "of all", "SQS-FAIR-3", 0.1)
+NOISY_IN_FLIGHT = Quota("noisy tenant's messages in flight", 30, 30, "messages", "SQS-FAIR-3", 30)
+QUIET_AFTER = Quota("time without flights until a tenant is quiet", 300, 300, "s", "SQS-FAIR-5", 300)
 MOVE_TASKS = Quota("active move tasks", 1, 100, "tasks", "SQS-MOV-3")
 MOVE_LIST = Quota("MaxResults", 1, 10, "tasks", "SQS-MOV-5", 1)
 BATCH_ENTRIES = Quota("Entries", 1, 10, "entries", "SQS-BAT-1")
@@ -132,7 +135,7 @@ KMS_REUSE = Quota("KmsDataKeyReusePeriodSeconds", 60, 86_400, "s", "SQS-ATT-1", 
 
 DEDUPLICATION_INTERVAL = Quota("deduplication interval", 300, 300, "s", "FIFO-DUP-1", 300)
 ATTEMPT_INTERVAL = Quota("time to repeat a receive", 300, 300, "s", "FIFO-VIS-4", 300)
-LOOK_AHEAD = Quota("look-ahead for message groups", 1, math.inf, "messages", "FIFO-ORD-8", 120_000)
+LOOK_AHEAD = Quota("look-ahead for groups", 1, math.inf, "messages", "FIFO-ORD-8", 120_000).raised(default=UNLIMITED)
 FIFO_CALLS = Quota("calls of each kind to a FIFO queue or a partition of it", 1, 300, "calls/s", "FIFO-TPS-1", 300)
 FIFO_REGIONS = {
     "us-east-1": 70_000,

@@ -13,7 +13,9 @@ MODULES = modules()
 HOT = {
     "distributions",
     "bus.deadlines",
+    "bus.fifo",
     "bus.filters",
+    "bus.groups",
     "bus.message",
     "bus.outbox",
     "bus.standard",
