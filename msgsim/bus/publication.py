@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from msgsim.bus.message import VISIBLE, Content, Message, format_id
+from msgsim.bus.message import VISIBLE, Content, GroupedMessage, Message, format_id
 from msgsim.bus.timestamps import iso_timestamp
 from msgsim.errors import InvalidParameter
 from msgsim.quotas import PUBLISH_BYTES
@@ -53,7 +53,13 @@ class Envelope:
         if route.subject is not None:
             fields["Subject"] = route.subject
         fields["Message"] = published_text(
-            self.content, route.attributes, self.number, self.published_at, message.origin_id, message.origin_at
+            self.content,
+            route.attributes,
+            self.number,
+            self.published_at,
+            message.origin_id,
+            message.origin_at,
+            getattr(message, "group_id", None),
         )
         fields["Timestamp"] = iso_timestamp(route.topic.epoch + self.published_at)
         fields["SignatureVersion"] = "1"
@@ -75,11 +81,15 @@ def published_text(
     published_at: float,
     origin: int,
     origin_at: float,
+    group_id: str | None = None,
 ) -> str:
     """The text of a publish. What renders itself is rendered for the publish, not for a message that it becomes."""
     if isinstance(content, str):
         return content
     message = Message()
+    if group_id is not None:
+        message = GroupedMessage()
+        message.group_id = group_id
     message.content = content
     message.attributes = attributes
     message.number = number

@@ -13,15 +13,29 @@ from math import inf
 
 import attrs
 
+from msgsim.bus.contents import check_identifier
 from msgsim.bus.filters import parse_body
 from msgsim.bus.message import EPOCH, Content, format_id, id_base
+from msgsim.bus.queue import Queue
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
 from msgsim.declare import listed
 from msgsim.distributions import Uniforms
-from msgsim.errors import AuditError, DeclarationError, InvalidParameter, TimeRanBackwards, UnknownName
+from msgsim.errors import (
+    AuditError,
+    DeclarationError,
+    InvalidParameter,
+    InvalidParameterValue,
+    TimeRanBackwards,
+    UnknownName,
+)
 
 __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
+
+NO_FIFO = (
+    "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics (SNS-SUB-5)"
+)
+"""What is said of a subscription that cannot be."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +120,38 @@ class Route:
             for each in audience.offered:
                 each.offer(content, attributes, now, origin, origin_at)
 
-    def _choose(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> Audience:
+    def publish_grouped(
+        self, content: str | Content, now: float, origin: int | None, origin_at: float, group_id: str
+    ) -> None:
+        """The same with the id of a group, which queues get, too (SNS-PUB-7)."""
+        topic = self.topic
+        audience = self._audience
+        if audience.is_stale:
+            audience = self._choose(content, now, origin, origin_at, group_id)
+        published = topic.published = topic.published + 1
+        audience.published += 1
+        attributes = self.attributes
+        raw, enveloped = audience.grouped
+        for enqueue in raw:
+            enqueue(content, attributes, now, origin, origin_at, group_id)
+        envelope = None
+        if audience.has_envelopes:
+            envelope = Envelope()
+            envelope.route = self
+            envelope.number = topic.base | published
+            envelope.content = content
+            envelope.published_at = now
+            for enqueue in enveloped:
+                enqueue(envelope, None, now, origin, origin_at, group_id)
+        for each in audience.offered:
+            if envelope is None or each.declaration.raw:
+                each.offer(content, attributes, now, origin, origin_at, group_id)
+            else:
+                each.offer(envelope, None, now, origin, origin_at, group_id)
+
+    def _choose(
+        self, content: str | Content, now: float, origin: int | None, origin_at: float, group_id: str | None = None
+    ) -> Audience:
         """Who is reached by this publish, and by the next ones as well unless a filter looks at their bodies."""
         topic = self.topic
         if not topic.reads_bodies:
@@ -115,7 +160,7 @@ class Route:
         if content is not self._text or self._found.is_stale:
             number = topic.base + topic.published + 1
             cause = number if origin is None else origin
-            text = published_text(content, self.attributes, number, now, cause, origin_at)
+            text = published_text(content, self.attributes, number, now, cause, origin_at, group_id)
             self._text = text if text is content else None
             self._found = topic.audience(self.attributes, parse_body(text))
         return self._found
@@ -144,7 +189,7 @@ class TopicFanout:
 
     Raises:
         UnknownName: a subscribed queue is not among `endpoints`.
-        DeclarationError: something is left to chance, and there is no `rng`.
+        DeclarationError: something is left to chance, and there is no `rng`; or a FIFO queue is subscribed (SNS-SUB-5).
     """
 
     __slots__ = (
@@ -228,6 +273,7 @@ class TopicFanout:
         origin: int | None,
         origin_at: float,
         subject: str | None = None,
+        group_id: str | None = None,
     ) -> None:
         """Publish; the arguments are trusted, and the attributes must not be changed any more.
 
@@ -236,7 +282,10 @@ class TopicFanout:
         route = self._latest
         if route.attributes is not attributes or route.subject is not subject:
             self._latest = route = self.route(attributes, subject)
-        route.publish(content, now, origin, origin_at)
+        if group_id is None:
+            route.publish(content, now, origin, origin_at)
+        else:
+            route.publish_grouped(content, now, origin, origin_at, group_id)
 
     # ---------------------------------------------------------------- for everyone
 
@@ -247,7 +296,7 @@ class TopicFanout:
         *,
         attributes: Attributes | None = None,
         subject: str | None = None,
-        group_id: str | None = None,  # noqa: ARG002 - see its description
+        group_id: str | None = None,
         deduplication_id: str | None = None,
     ) -> str:
         """Publish a message, which is its own origin.
@@ -257,7 +306,7 @@ class TopicFanout:
             now: [s].
             attributes: what filters look at, by name.
             subject: in envelopes.
-            group_id: the tenant. Accepted (SNS-PUB-7), but not passed on: queues are not fair to tenants so far.
+            group_id: the tenant, for the fairness of the queues that are reached (SNS-PUB-7).
             deduplication_id: of FIFO topics only.
 
         Returns:
@@ -265,19 +314,21 @@ class TopicFanout:
 
         Raises:
             InvalidParameter: empty or too long (SNS-PUB-1), a subject that cannot be (SNS-PUB-2), an attribute of no
-                known type (SNS-PUB-3), or a deduplication id (SNS-PUB-7).
+                known type (SNS-PUB-3), a group id that is none, or a deduplication id (SNS-PUB-7).
             TimeRanBackwards: `now` is earlier than at the last call.
         """
         self.advance(now)
         attributes = dict(attributes) if attributes else None
         check_publish(body, attributes, subject)
+        if group_id is not None:
+            _check_group(group_id)
         if deduplication_id is not None:
             raise InvalidParameter(
                 "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId "
                 "parameter that is not valid for this topic type"
             )
         id_ = self.base + self.published + 1
-        self.fan_out(body, attributes, now, id_, now, subject)
+        self.fan_out(body, attributes, now, id_, now, subject, group_id)
         return format_id(id_)
 
     def subscribe(self, subscription: Subscription, queue: Endpoint | None = None) -> Subscriber:
@@ -291,7 +342,8 @@ class TopicFanout:
             The live subscription.
 
         Raises:
-            DeclarationError: subscribed already (SNS-SUB-4), or left to chance while the topic has no `rng`.
+            DeclarationError: subscribed already (SNS-SUB-4), a FIFO queue (SNS-SUB-5), or left to chance while the
+                topic has no `rng`.
             UnknownName: there is no queue.
 
         Cost: O(audiences), and a look at each filter at the next publish of each route.
@@ -396,4 +448,16 @@ def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> End
         return None
     if subscription.endpoint not in endpoints:
         raise UnknownName.among("queue", subscription.endpoint, endpoints)
-    return endpoints[subscription.endpoint]
+    queue = endpoints[subscription.endpoint]
+    declaration = getattr(queue, "declaration", None)
+    if isinstance(declaration, Queue) and declaration.fifo:
+        raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)
+    return queue
+
+
+def _check_group(group_id: object) -> None:
+    try:
+        check_identifier("MessageGroupId", group_id)
+    except InvalidParameterValue as error:
+        reason = str(error).partition("Reason: ")[2]
+        raise InvalidParameter(f"Invalid parameter: MessageGroupId Reason: {reason}") from None

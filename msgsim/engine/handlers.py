@@ -20,7 +20,7 @@ import attrs
 
 from msgsim.bus.message import Message
 from msgsim.bus.receipts import Delivery
-from msgsim.bus.standard import StandardQueue
+from msgsim.bus.queue import LiveQueue
 from msgsim.engine.actions import Action, Step
 from msgsim.errors import HandlerError
 
@@ -71,7 +71,7 @@ class Desk:
     __slots__ = ("_context", "_handler", "_queue", "_wire", "raised")
 
     def __init__(
-        self, handler: Handler, pool: str, queue: StandardQueue, rng: Random, wire: Callable[[Action], Step]
+        self, handler: Handler, pool: str, queue: LiveQueue, rng: Random, wire: Callable[[Action], Step]
     ) -> None:
         self._handler = handler
         self._queue = queue
