@@ -136,7 +136,40 @@ class FifoQueue(LiveQueue):
         message.given_id = deduplication_id
         if deduplication_id is not None:
             self._memory.remember(self._key(group_id, deduplication_id), message, now)
-        self._begin(message, group_id, now)
+        if self.delay or self.retention.heap is not None:
+            self._begin(message, group_id, now)
+            return message
+        message.receive_count = 0
+        message.deadline = VISIBLE
+        self._sequence = sequence = self._sequence + 1  # from here on what `_begin` does, inlined
+        message.sequence = sequence
+        message.number = self.base | sequence
+        group = self._groups.get(group_id)
+        if group is None:
+            group = self._new_group(group_id)
+        message.group = group
+        message.following = None
+        message.previous = tail = group.tail
+        group.tail = message
+        arrivals = self._arrivals
+        arrivals.append(message)
+        if len(arrivals) > self._arrivals_limit:
+            self._compact()
+        self._visible_time -= now
+        if tail is None:
+            group.head = message
+        else:
+            tail.following = message
+        self.visible = visible = self.visible + 1
+        view = self._view
+        if view is not None:
+            view.append(message)
+        elif visible > self.look_ahead:
+            view = self._begin_view()
+        if tail is None and (view is None or sequence <= view.last):
+            self._rotation[group] = None
+        if self.on_change is not None and group in self._rotation:
+            self.on_change()
         return message
 
     def take(self, now: float, limit: int, timeout: float) -> list[Message]:
@@ -154,13 +187,14 @@ class FifoQueue(LiveQueue):
             return []
         if self.in_flight + limit > self.max_in_flight:
             limit = self._room(now, limit)
-        batch: list[Message] = []
+        batch: list[Any] = []
         deadline = now + timeout
         most = self.max_receive_count
         room = limit
         while room > 0 and rotation:
-            group = next(iter(rotation))
+            group, _ = rotation.popitem(last=False)
             message = group.head
+            first = len(batch)
             while message is not None and message.deadline == VISIBLE:
                 following = message.following
                 if message.receive_count >= most:
@@ -173,15 +207,12 @@ class FifoQueue(LiveQueue):
                         message.first_received_at = now
                     message.receive_count += 1
                     batch.append(message)
-                    if self._view is not None:
-                        self._leave_view(message, now)
                     room -= 1
                     if not room:
                         break
                 message = following
-            del rotation[group]
-            if self._unblocked:
-                self._enter()
+            if self._view is not None or self._unblocked:
+                self._end_turn(group, batch[first:], now)
         count = len(batch)
         if not count:
             return batch
@@ -203,12 +234,37 @@ class FifoQueue(LiveQueue):
         """
         if at >= self.due:
             self.settle(at)
-        super().finish_one(message, at)
+        if self.flights.index is not None:
+            self.flights.discard(message)
+        message.deadline = GONE
+        self.in_flight -= 1
+        self._flight_time += at
+        self.deleted += 1
+        arrived = message.arrived_at
+        self.sojourns.append(at - arrived)
+        self.waits.append(message.first_received_at - arrived)
+        if self._end_to_end is not None or message.origin_at != arrived:
+            self.end_to_end_of(message, at)
+        if self.limited:
+            self._release()
         member: Member = message  # type: ignore[assignment]  # a queue's own
-        self._drop(member, at, seen=False)
-        if self._unblocked:
-            self._enter()
-        if self.on_change is not None and member.group in self._rotation:
+        view = self._view
+        if view is not None:
+            view.absent.discard(member.sequence)
+        group = member.group
+        following = member.following
+        if group.head is member:  # what `_drop` does, inlined
+            group.head = following
+            if following is None:
+                group.tail = None
+                return
+            following.previous = member.following = None
+            if following.deadline != VISIBLE or (view is not None and following.sequence > view.last):
+                return
+            self._rotation[group] = None
+        else:
+            group.remove(member)
+        if self.on_change is not None and group in self._rotation:
             self.on_change()
 
     def settle(self, now: float) -> None:
@@ -568,14 +624,14 @@ class FifoQueue(LiveQueue):
     def _begin(self, message: FifoMessage, group_id: str, now: float) -> None:
         """Let a new message wait, with the queue's own delay."""
         message.receive_count = 0
+        message.deadline = VISIBLE
         group = self._join(message, group_id)
         message.number = self.base | message.sequence
         if self.delay:
             self._hide(message, now + self.delay, now)
             if self._view is not None:
-                self._view.hide(message)
+                self._view.absent.add(message.sequence)
         else:
-            message.deadline = VISIBLE
             self._visible_time -= now
             self._line_up_new(message, group)
         if self.retention.heap is not None:
@@ -621,10 +677,10 @@ class FifoQueue(LiveQueue):
         if group.head is message and (self._view is None or message.sequence <= self._view.last):
             self._rotation[group] = None
 
-    def _unblock(self, message: Message | None, at: float) -> None:
+    def _unblock(self, message: Message, at: float) -> None:
         """A message may be received from now on: if it is the head of its group, that can be served."""
-        head: Member | None = message  # type: ignore[assignment]  # a queue's own
-        if head is None or head.group.head is not head or head.group in self._rotation:
+        head: Member = message  # type: ignore[assignment]  # a queue's own
+        if head.group.head is not head or head.group in self._rotation:
             return
         if self._view is None or head.sequence <= self._view.last:
             self._unblocked.setdefault(head.group, (at, head.sequence))
@@ -648,9 +704,9 @@ class FifoQueue(LiveQueue):
         group = member.group
         was_head = group.remove(member)
         if seen:
-            self._leave_view(member, at)
+            self._leave_view([member], at)
         elif self._view is not None:
-            self._view.forget(member)
+            self._view.absent.discard(member.sequence)
         if not was_head:
             return
         head = group.head
@@ -660,16 +716,22 @@ class FifoQueue(LiveQueue):
             self._rotation.pop(group, None)
             self._unblocked.pop(group, None)
 
+    def _end_turn(self, group: Group, taken: list[Member], now: float) -> None:
+        """A group has been served, and others have come within reach for what was taken."""
+        self._leave_view(taken, now)
+        self._unblocked.pop(group, None)
+        self._enter()
+
     def _give_up(self, message: Member, now: float) -> None:
         """Move a message of the group that is being served to the dead-letter queue (FIFO-ORD-9)."""
         self._dead_letter(message, now)
         self.visible -= 1
         message.group.remove(message)
-        self._leave_view(message, now)
+        self._leave_view([message], now)
 
     # ---------------------------------------------------------------- inside: the look-ahead
 
-    def _begin_view(self) -> None:
+    def _begin_view(self) -> LookAhead:
         """One message more is visible than is looked at. Cost: O(n), amortised over those in reach."""
         view = self._view = LookAhead(self.look_ahead, self._arrivals)
         for message in reversed(self._arrivals):
@@ -677,12 +739,14 @@ class FifoQueue(LiveQueue):
                 break
             if message.deadline == VISIBLE:
                 self._close(message)
+        return view
 
-    def _leave_view(self, message: Member, at: float) -> None:
-        """A message is not visible any more, and another one may come within reach for it."""
+    def _leave_view(self, messages: list[Member], at: float) -> None:
+        """Messages are not visible any more, and others may come within reach for them."""
         view = self._view
         if view is not None:
-            self._unblock(view.leave(message), at)
+            for near in view.leave(messages):
+                self._unblock(near, at)
             if 2 * self.visible <= self.look_ahead:
                 self._view = None
 
@@ -715,7 +779,7 @@ class FifoQueue(LiveQueue):
             self._visible_time += now
             self._flight_time -= now
             self._close(message)
-            self._leave_view(message, now)
+            self._leave_view([message], now)
         self.flights.add(deadline, messages)
         self.due = min(self.due, deadline)
         if self._unblocked:

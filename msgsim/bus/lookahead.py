@@ -1,7 +1,7 @@
 """Which messages of a FIFO queue are looked at for available groups, while more are waiting than that."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 
@@ -26,9 +26,10 @@ class LookAhead:
     Attributes:
         last: the sequence of the last message within reach.
         count: visible messages up to `last`; `reach`, or all that are there.
+        absent: sequences of messages that are not visible and stand nowhere here.
     """
 
-    __slots__ = ("_absent", "_behind", "_beyond", "_limit", "_near", "_returned", "count", "last", "reach")
+    __slots__ = ("_behind", "_beyond", "_limit", "_near", "_returned", "absent", "count", "last", "reach")
 
     def __init__(self, reach: int, messages: Iterable[Member]) -> None:
         self.reach = reach
@@ -38,14 +39,10 @@ class LookAhead:
         self._returned: list[tuple[int, Member]] = []
         self._beyond = deque(messages)
         self._behind: list[tuple[int, Member]] = []
-        self._absent: set[int] = set()
+        self.absent: set[int] = set()
         self._limit = SLACK
         while self.count < reach and self._pull() is not None:
             pass
-
-    def hide(self, message: Member) -> None:
-        """A message has come that is not visible yet."""
-        self._absent.add(message.sequence)
 
     def append(self, message: Member) -> None:
         """A visible message has come. Cost: O(1)."""
@@ -60,8 +57,8 @@ class LookAhead:
         """
         sequence = message.sequence
         within = sequence <= self.last
-        if sequence in self._absent:
-            self._absent.discard(sequence)
+        if sequence in self.absent:
+            self.absent.discard(sequence)
             if within:
                 heappush(self._returned, (-sequence, message))
                 if len(self._returned) > self._limit:
@@ -77,19 +74,22 @@ class LookAhead:
             self._pull()
         return None
 
-    def leave(self, message: Member) -> Member | None:
-        """A visible message is not visible any more; returns the one that came within reach for it, if any.
+    def leave(self, messages: Sequence[Member]) -> list[Member]:
+        """Messages are not visible any more; returns those that came within reach for them, in order.
 
-        Cost: amortised O(log n).
+        Cost: amortised O(log n) per message.
         """
-        if message.sequence > self.last:
-            return None
-        self.count -= 1
-        return self._pull()
-
-    def forget(self, message: Member) -> None:
-        """A message that was not visible is gone. Cost: O(1)."""
-        self._absent.discard(message.sequence)
+        last = self.last
+        for message in messages:
+            if message.sequence <= last:
+                self.count -= 1
+        near: list[Member] = []
+        while self.count < self.reach:
+            pulled = self._pull()
+            if pulled is None:
+                break
+            near.append(pulled)
+        return near
 
     def _pull(self) -> Member | None:
         """Bring the next visible message within reach."""
@@ -108,7 +108,7 @@ class LookAhead:
                     self._compact()
                 return message
             if message.deadline != GONE:
-                self._absent.add(message.sequence)
+                self.absent.add(message.sequence)
         return None
 
     def _push(self) -> Member:
@@ -125,7 +125,7 @@ class LookAhead:
                 self._beyond.appendleft(message)
                 return message
             if message.deadline != GONE:
-                self._absent.add(message.sequence)
+                self.absent.add(message.sequence)
 
     def _compact(self) -> None:
         """Drop what is gone from what is near. Cost: amortised O(1) per entry."""
