@@ -138,12 +138,14 @@ class MoveTask:
         return self.moved
 
     def _step(self, at: float) -> None:
-        """Move one message, or end."""
+        """Move one message, end, or find that a queue was looked at later."""
         source = self.source
         if not source.exists or not (self.destination is None or self.destination.exists):
             self._fail(NO_QUEUE)
             return
-        at = _ready(source, at)
+        if self._is_ahead(source):
+            return
+        _prepare(source, at)
         message = source.first_in_line()
         if message is None:
             self.state = COMPLETED
@@ -152,11 +154,20 @@ class MoveTask:
         if to is None or not to.exists:
             self._fail(NO_SOURCE if to is None else NO_QUEUE)
             return
-        at = _ready(to, at)
+        if self._is_ahead(to):
+            return
+        _prepare(to, at)
         source.move_out(message, at)
         to.move_in(message, at)
         self.moved += 1
         self._due = self.started_at + self.moved / self._rate
+
+    def _is_ahead(self, queue: "LiveQueue") -> bool:
+        """Whether a queue was looked at later than the task is due; then it is due at that time."""
+        if queue.looked_at <= self._due:
+            return False
+        self._due = queue.looked_at
+        return True
 
     def _home(self, message: Message) -> "LiveQueue | None":
         if self.destination is not None:
@@ -168,11 +179,9 @@ class MoveTask:
         self.failure_reason = reason
 
 
-def _ready(queue: "LiveQueue", at: float) -> float:
-    """Have a queue do what comes before `at`, or before the time at which it was last looked at; returns that time."""
-    at = max(at, queue.looked_at)
+def _prepare(queue: "LiveQueue", at: float) -> None:
+    """Have a queue do what comes before a change at a time."""
     if queue.on_arrival is not None:
         queue.on_arrival(at)
     queue.settle(at)
     queue.looked_at = at
-    return at

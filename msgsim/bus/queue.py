@@ -35,6 +35,7 @@ from msgsim.quotas import (
     MAX_MESSAGE_BYTES,
     MAX_MESSAGES,
     MAX_RECEIVE_COUNT,
+    PUBLISHED,
     PURGE_INTERVAL,
     REDRIVE_SOURCES,
     RETENTION,
@@ -166,7 +167,7 @@ class Queue:
 
     def under(self, quotas: str) -> "Queue":
         """The same with the limits of a set, unless it names its own; what is at its default is then at that set's."""
-        if self.quotas is not None:
+        if self.quotas is not None or quotas == PUBLISHED:
             return self
         fields = attrs.fields(Queue)
         kept = {
