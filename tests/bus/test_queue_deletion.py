@@ -99,9 +99,8 @@ class TestBadInput:
     def test_a_number_of_messages_is_a_whole_one(self, count: Any) -> None:
         with pytest.raises(InvalidParameterValue) as raised:
             make().receive(0, count)
-        assert str(raised.value) == (
-            f"Value {count} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
-        )
+        reason = "Must be between 1 and 10, if provided."
+        assert str(raised.value) == f"Value {count} for parameter MaxNumberOfMessages is invalid. Reason: {reason}"
 
     @pytest.mark.parametrize("timeout", ["1", False, nan])
     def test_a_timeout_is_a_number(self, timeout: Any) -> None:
