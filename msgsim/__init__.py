@@ -22,6 +22,7 @@ from msgsim.distributions import (
 )
 from msgsim.engine.actions import Join, Publish, Retry, SendEmail, SendMessage
 from msgsim.engine.curves import Constant, Diurnal, Ramp, Spike, Steps, Trace
+from msgsim.engine.groups import GroupShares, UniformGroups, ZipfGroups
 from msgsim.engine.traffic import Traffic
 from msgsim.engine.workers import Workers
 from msgsim.errors import MsgsimError
@@ -40,6 +41,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "FifoQueue",
     "Fixed",
     "Gamma",
+    "GroupShares",
     "HOUR",
     "Join",
     "LogNormal",
@@ -68,8 +70,10 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Trace",
     "Traffic",
     "Uniform",
+    "UniformGroups",
     "Weibull",
     "Workers",
+    "ZipfGroups",
     "examples",
     "load",
     "simulate",

@@ -50,6 +50,7 @@ class FifoQueue(LiveQueue):
         "_attempts",
         "_groups",
         "_groups_limit",
+        "_line",
         "_memory",
         "_paid",
         "_rotation",
@@ -93,6 +94,7 @@ class FifoQueue(LiveQueue):
         self._sequence = 0
         self._paid = False
         super().__init__(queue, name, dead_letter_queue=dead_letter_queue, rng=rng)
+        self._line = self.flights.line
 
     # ---------------------------------------------------------------- the hot path: trusted arguments, time not checked
 
@@ -222,7 +224,13 @@ class FifoQueue(LiveQueue):
         moment = count * now
         self._visible_time += moment
         self._flight_time -= moment
-        self.flights.add(deadline, batch)
+        line = self._line
+        if line and deadline < line[-1][0]:
+            self.flights.add(deadline, batch)
+        else:
+            line.append((deadline, batch))
+            if len(line) > self.flights.limit:
+                self.flights.compact()
         if deadline < self.due:  # noqa: PLR1730 - the call costs more than the branch
             self.due = deadline
         return batch

@@ -93,17 +93,18 @@ class TrafficSource:
 
     Attributes:
         time: of the next event [s]; inf if there is none.
+        deliver: sends or publishes an event.
     """
 
     __slots__ = (
         "_board",
-        "_deliver",
         "_timer",
         "attributes",
         "base",
         "content",
         "count",
         "declaration",
+        "deliver",
         "name",
         "next",
         "time",
@@ -125,14 +126,14 @@ class TrafficSource:
         self.next = times.next
         self.content = as_content(traffic.body, "Traffic.body", epoch)
         self.attributes = traffic.attributes or None
-        self._deliver: Any
+        self.deliver: Any
         if isinstance(target, TopicFanout):
             route = target.route(self.attributes, traffic.subject)
-            self._deliver = route.publish if traffic.groups is None else route.publish_grouped
+            self.deliver = route.publish if traffic.groups is None else route.publish_grouped
         elif traffic.groups is None or target.declaration.fifo:
-            self._deliver = target.enqueue
+            self.deliver = target.enqueue
         else:
-            self._deliver = target.enqueue_grouped
+            self.deliver = target.enqueue_grouped
         self.time = self.next()
 
     @property
@@ -161,7 +162,7 @@ class TrafficSource:
         """
         now = self.time
         self.count += 1
-        self._deliver(self.content, self.attributes, now, None, now)
+        self.deliver(self.content, self.attributes, now, None, now)
         self.time = time = self.next()
         return time
 
@@ -172,7 +173,7 @@ class TrafficSource:
         self.count = count = self.count + 1
         board = self._board
         board.inside = True
-        self._deliver(self.content, now, self.base | count, now)
+        self.deliver(self.content, now, self.base | count, now)
         board.inside = False
         if board.pending:
             board.flush(now)
@@ -184,7 +185,7 @@ class TrafficSource:
         self.count += 1
         board = self._board
         board.inside = True
-        self._deliver(self.content, self.attributes, now, None, now)
+        self.deliver(self.content, self.attributes, now, None, now)
         board.inside = False
         if board.pending:
             board.flush(now)
@@ -197,7 +198,7 @@ class GroupedSource(TrafficSource):
         draw: draws the group of the next event.
     """
 
-    __slots__ = ("_draw",)
+    __slots__ = ("draw",)
 
     def __init__(
         self,
@@ -210,13 +211,13 @@ class GroupedSource(TrafficSource):
         draw: Draw,
     ) -> None:
         super().__init__(traffic, name, target=target, times=times, epoch=epoch)
-        self._draw = draw
+        self.draw = draw
 
     def pull(self) -> float:
         """See `TrafficSource.pull`."""
         now = self.time
         self.count += 1
-        self._deliver(self.content, self.attributes, now, None, now, self._draw())
+        self.deliver(self.content, self.attributes, now, None, now, self.draw())
         self.time = time = self.next()
         return time
 
@@ -227,7 +228,7 @@ class GroupedSource(TrafficSource):
         self.count = count = self.count + 1
         board = self._board
         board.inside = True
-        self._deliver(self.content, now, self.base | count, now, self._draw())
+        self.deliver(self.content, now, self.base | count, now, self.draw())
         board.inside = False
         if board.pending:
             board.flush(now)
@@ -239,7 +240,7 @@ class GroupedSource(TrafficSource):
         self.count += 1
         board = self._board
         board.inside = True
-        self._deliver(self.content, self.attributes, now, None, now, self._draw())
+        self.deliver(self.content, self.attributes, now, None, now, self.draw())
         board.inside = False
         if board.pending:
             board.flush(now)
@@ -272,7 +273,7 @@ class RepeatingSource(TrafficSource):
         identify: makes the deduplication id of an event; None if it is unique.
     """
 
-    __slots__ = ("_again", "_arrival", "_draw", "_identify", "_is_fifo", "_is_topic", "_random", "_resent")
+    __slots__ = ("_again", "_arrival", "_identify", "_is_fifo", "_is_topic", "_random", "_resent", "draw")
 
     def __init__(
         self,
@@ -289,7 +290,7 @@ class RepeatingSource(TrafficSource):
         super().__init__(traffic, name, target=target, times=times, epoch=epoch)
         self._is_topic = isinstance(target, TopicFanout)
         self._is_fifo = isinstance(target, LiveQueue) and target.declaration.fifo
-        self._draw = draw
+        self.draw = draw
         self._random = random
         self._identify = identify
         self._arrival = self.time
@@ -336,7 +337,7 @@ class RepeatingSource(TrafficSource):
         self.count = count = self.count + 1
         self._arrival = self.next()
         number = self.base | count
-        group = None if self._draw is None else self._draw()
+        group = None if self.draw is None else self.draw()
         given = None
         if self._identify is not None:
             given = self._identify(cause(self.content, self.attributes, number, now, group), now)
@@ -352,11 +353,11 @@ class RepeatingSource(TrafficSource):
         number, at, group, given = event
         place = (self.content, now) if self._is_topic else (self.content, self.attributes, now)
         if group is None:
-            self._deliver(*place, number, at)
+            self.deliver(*place, number, at)
         elif self._is_fifo:
-            self._deliver(*place, number, at, group, given)
+            self.deliver(*place, number, at, group, given)
         else:
-            self._deliver(*place, number, at, group)
+            self.deliver(*place, number, at, group)
 
 
 def source_of(

@@ -369,7 +369,7 @@ class Worker:
         if not succeeded:
             pool.failed += 1
             if pool.fifo:
-                position = self._after_group(message, position)
+                position = self.after_group(message, position)
         elif not pool.delete_each:
             self._done.append(position - 1)
         self.position = position
@@ -378,7 +378,7 @@ class Worker:
         else:
             self._end_batch(now)
 
-    def _after_group(self, message: Any, position: int) -> int:
+    def after_group(self, message: Any, position: int) -> int:
         """Leave the rest of a failed message's group to the visibility timeout, too: or it would be done out of order."""
         batch: list[Any] = self.batch
         while position < len(batch) and batch[position].group_id == message.group_id:
