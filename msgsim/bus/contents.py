@@ -13,8 +13,10 @@ _NAME = re.compile(r"(?!aws\.|amazon\.)(?!\.)[A-Za-z0-9_.-]{1,256}(?<!\.)", re.A
 _IDENTIFIER = re.compile("[!-~]{1,128}")
 
 
-def check_message(body: object, attributes: Mapping[str, Any] | None, max_bytes: float) -> None:
-    """Refuse what the service would not enqueue.
+def check_message(
+    body: object, attributes: Mapping[str, Any] | None, max_bytes: float, quotas: str | None = None
+) -> None:
+    """Refuse what the service would not enqueue, by the limits of a set of quotas.
 
     Raises:
         MissingParameter: the body is empty (SQS-SND-1).
@@ -28,23 +30,24 @@ def check_message(body: object, attributes: Mapping[str, Any] | None, max_bytes:
     forbidden = _find_forbidden(body)
     if forbidden:
         raise InvalidMessageContents(forbidden)
-    size = len(body.encode()) + (attributes_bytes(attributes) if attributes else 0)
+    size = len(body.encode()) + (attributes_bytes(attributes, quotas) if attributes else 0)
     if size > max_bytes:
         raise InvalidParameterValue(
             f"One or more parameters are invalid. Reason: Message must be shorter than {max_bytes:.0f} bytes."
         )
 
 
-def attributes_bytes(attributes: Mapping[str, Any]) -> int:
+def attributes_bytes(attributes: Mapping[str, Any], quotas: str | None = None) -> int:
     """Size of message attributes: names, data types and values in UTF-8 (SQS-SND-3).
 
     Raises:
         InvalidParameterValue: too many, a bad name, an empty value, a character that is not allowed (SQS-SND-2), or a
             value that is no text, number or bytes.
     """
-    if len(attributes) > MESSAGE_ATTRIBUTES.high:
+    most = MESSAGE_ATTRIBUTES.under(quotas).high
+    if len(attributes) > most:
         raise InvalidParameterValue(
-            f"a message has at most {MESSAGE_ATTRIBUTES.high:g} attributes ({MESSAGE_ATTRIBUTES.rule}), "
+            f"a message has at most {most:g} attributes ({MESSAGE_ATTRIBUTES.rule}), "
             f"not {len(attributes)}"
         )
     size = 0
@@ -83,13 +86,19 @@ def _encode(name: str, value: object) -> tuple[str, bytes]:
         forbidden = _find_forbidden(value)
         if forbidden:
             raise InvalidParameterValue(f"Message (user) attribute '{name}': {forbidden}")
-        return "String", value.encode()
+        return _type(value, "String"), value.encode()
     if isinstance(value, bytes):
-        return "Binary", value
+        return _type(value, "Binary"), value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return "Number", repr(value).encode()
+        return _type(value, "Number"), repr(value).encode()
     if isinstance(value, (list, tuple)):
         return "String.Array", repr(value).encode()
     raise InvalidParameterValue(
         f"Message (user) attribute '{name}' must be a text, a number, bytes or a list, not {value!r} (SQS-SND-5)"
     )
+
+
+def _type(value: object, usual: str) -> str:
+    """The data type that a value names itself, label and all; or the usual one of its kind."""
+    named: str = getattr(value, "data_type", usual)
+    return named
