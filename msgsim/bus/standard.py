@@ -19,6 +19,9 @@ from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, InvalidParameterValue
 from msgsim.quotas import DELAY, RECEIVES_BEFORE_BACK
 
+_MOVED = 2**31
+"""Ids of messages that a move task brought begin here, behind those of messages that were sent."""
+
 _BACK = int(RECEIVES_BEFORE_BACK.low)
 
 
@@ -51,16 +54,15 @@ class StandardQueue(LiveQueue):
     ) -> None:
         if queue.fifo:
             raise DeclarationError("Queue.fifo", "True is for a FifoQueue, not for a StandardQueue")
-        super().__init__(queue, name, dead_letter_queue=dead_letter_queue, rng=rng)
         self._fresh: deque[Message] = deque()
         self._returned: SortedList[tuple[float, int, Message]] = SortedList()
         self._places: dict[int, float] = {}
         self._stale = 0
         self._place = inf
         self._recount = False
-        self._line = self.flights.line
         self._chance: Chance | None = None
-        self._redeclared()
+        super().__init__(queue, name, dead_letter_queue=dead_letter_queue, rng=rng)
+        self._line = self.flights.line
 
     # ---------------------------------------------------------------- the hot path: trusted arguments, time not checked
 
@@ -257,7 +259,7 @@ class StandardQueue(LiveQueue):
             DELAY.under(self.declaration.quotas).demand(delay)
         if group_id is not None:
             check_identifier("MessageGroupId", group_id)
-        check_message(body, attributes, self.declaration.max_message_bytes)
+        check_message(body, attributes, self.declaration.max_message_bytes, self.declaration.quotas)
         self.attend(now)
         message = Message()
         if group_id is not None:
@@ -425,6 +427,11 @@ class StandardQueue(LiveQueue):
 
     # ---------------------------------------------------------------- chance
 
+    @property
+    def receivable(self) -> bool:
+        """See `LiveQueue`; duplicates can be received, too."""
+        return self.visible > 0 or (self._chance is not None and bool(self._chance.ghosts))
+
     def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
         """See `LiveQueue`: each message is seen with the probability `Queue.sampled` (SQS-RCV-3)."""
         chance = self._chance
@@ -471,6 +478,43 @@ class StandardQueue(LiveQueue):
         self.redelivered += len(batch)
         self.duplicate_work += len(batch)
         return batch
+
+    # ---------------------------------------------------------------- move tasks
+
+    def first_in_line(self) -> Message | None:
+        """See `LiveQueue`."""
+        fresh = self._fresh
+        while fresh and fresh[0].deadline == GONE:
+            fresh.popleft()
+            self._stale -= 1
+        returned = self._returned
+        if returned and not (fresh and _before(fresh[0], returned[0])):
+            first: Message = returned[0][2]
+            return first
+        return fresh[0] if fresh else None
+
+    def move_in(self, message: Message, now: float) -> Message:
+        """See `LiveQueue`."""
+        group_id = getattr(message, "group_id", None)
+        moved = Message()
+        if group_id is not None:
+            moved = GroupedMessage()
+            moved.group_id = group_id
+        self.moved_in += 1
+        moved.content = message.content
+        moved.attributes = message.attributes
+        moved.number = self.base | _MOVED | self.moved_in
+        moved.arrived_at = now
+        moved.origin = message.origin_id
+        moved.origin_at = message.origin_at
+        moved.receive_count = 0
+        self._admit(moved, now)
+        self.retention.add(moved)
+        if self.on_change is not None:
+            self.on_change()
+        return moved
+
+    # ---------------------------------------------------------------- chance
 
     def put_aside(self, message: Message, now: float) -> None:
         """Put a message back that was taken out of the line, and is not received after all."""
