@@ -17,6 +17,32 @@ def make(**settings: Any) -> StandardQueue:
     return StandardQueue(Queue(**settings), "q")
 
 
+class TestDeclared:
+    @pytest.mark.rule("SQS-DLQ-6")
+    def test_who_may_name_a_dead_letter_queue(self) -> None:
+        with pytest.raises(DeclarationError, match="names queues with permission 'byQueue', and only then"):
+            RedriveAllow(permission="byQueue")
+        with pytest.raises(DeclarationError, match="names queues with permission 'byQueue', and only then"):
+            RedriveAllow(sources=["a"])
+        ten = [str(number) for number in range(10)]
+        assert RedriveAllow(permission="byQueue", sources=ten).allows("9")
+        with pytest.raises(DeclarationError, match=r"11 are too many; allowed: at most 10 \(SQS-DLQ-6\)"):
+            RedriveAllow(permission="byQueue", sources=[*ten, "10"])
+
+    @pytest.mark.parametrize("name", ["sampled", "duplicates", "disorder"])
+    def test_a_fifo_queue_leaves_nothing_to_chance(self, name: str) -> None:
+        with pytest.raises(DeclarationError, match=rf"Queue\.{name}: is for standard queues only"):
+            Queue(fifo=True, **{name: 0.5})  # type: ignore[arg-type]
+        with pytest.raises(DeclarationError, match=r"Queue\.old_handle: is for standard queues only"):
+            Queue(fifo=True, old_handle="deletes")
+
+    @pytest.mark.rule("FIFO-TPS-2")
+    def test_high_throughput_needs_ids_that_count_within_a_group(self) -> None:
+        with pytest.raises(DeclarationError, match=r"needs deduplication_scope='messageGroup' \(FIFO-TPS-2\)"):
+            Queue(fifo=True, fifo_throughput_limit="perMessageGroupId")
+        assert Queue(fifo=True, fifo_throughput_limit="perMessageGroupId", deduplication_scope="messageGroup").fifo
+
+
 class TestWhatCanChange:
     @pytest.mark.rule("SQS-ATT-2")
     def test_attributes_change_at_once_unless_a_lag_says_otherwise(self) -> None:

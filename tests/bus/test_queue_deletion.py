@@ -94,6 +94,14 @@ class TestBadInput:
         with pytest.raises((InvalidParameterValue, TimeRanBackwards), match="nan"):
             make().counts(nan)
 
+    def test_a_dead_letter_queue_that_was_looked_at_later_is_not_sent_back_in_time(self) -> None:
+        queue = make(redrive=Redrive(to="dead", max_receive_count=1))
+        assert queue.dead_letter_queue is not None
+        queue.dead_letter_queue.counts(5)
+        with pytest.raises(TimeRanBackwards, match="dead: time can't go backwards"):
+            queue.receive(4)
+        assert queue.receive(5) == []
+
     @pytest.mark.rule("SQS-RCV-1")
     @pytest.mark.parametrize("count", [0, 11, 2.5, "3", True, None])
     def test_a_number_of_messages_is_a_whole_one(self, count: Any) -> None:
