@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
-from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.queue import Queue, Redrive, RedriveAllow
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.declare import DAY, HOUR, MINUTE
@@ -54,6 +54,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Queue",
     "Ramp",
     "Redrive",
+    "RedriveAllow",
     "Retry",
     "Run",
     "Scenario",

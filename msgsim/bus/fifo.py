@@ -18,7 +18,7 @@ from msgsim.bus.receipts import Delivery
 from msgsim.bus.throughput import Throughput
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, InvalidParameterValue, MissingParameter
-from msgsim.quotas import LOOK_AHEAD
+from msgsim.quotas import LOOK_AHEAD, RELAXED
 
 SLACK = 1_024
 """Entries that may be stale before a compaction is worth its time."""
@@ -351,7 +351,7 @@ class FifoQueue(LiveQueue):
         check_identifier("MessageGroupId", group_id)
         if deduplication_id is not None:
             check_identifier("MessageDeduplicationId", deduplication_id)
-        check_message(body, attributes, self.declaration.max_message_bytes)
+        check_message(body, attributes, self.declaration.max_message_bytes, self.declaration.quotas)
         self.attend(now)
         if deduplication_id is None:
             if not self.declaration.content_based_deduplication:
@@ -622,7 +622,7 @@ class FifoQueue(LiveQueue):
         super()._redeclared()
         queue = self.declaration
         high = queue.fifo_throughput_limit == "perMessageGroupId"
-        if not queue.throttled:
+        if not queue.throttled or queue.quotas == RELAXED:
             self.throughput = None
         elif self.throughput is None or self.throughput.high != high:
             self.throughput = Throughput(high=high)
