@@ -264,7 +264,7 @@ class TestCost:
     def test_sending_and_taking_do_not_depend_on_the_backlog(self, count: int) -> None:
         queue = backlog(count)
         assert operations(lambda: queue.enqueue(BODY, None, 1, None, 1)) <= 5
-        assert operations(lambda: queue.send(BODY, 1)) <= 25
+        assert operations(lambda: queue.send(BODY, 1.0)) <= 25
         assert operations(lambda: queue.take(1, 10, 30)) <= 21
         assert operations(lambda: queue.receive(1)) <= 28
 

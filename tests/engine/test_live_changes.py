@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 import msgsim as ms
-from msgsim.bus.queue import RedriveAllow
 from msgsim.errors import DeclarationError
 from tests.engine.twins import assert_twins, simulated
 
@@ -236,7 +235,7 @@ class TestDeclared:
 
     @pytest.mark.rule("SQS-DLQ-6")
     def test_one_that_does_not_allow_it_is_refused(self) -> None:
-        dead = ms.Queue(redrive_allow=RedriveAllow(permission="byQueue", sources=["a"]))
+        dead = ms.Queue(redrive_allow=ms.RedriveAllow(permission="byQueue", sources=["a"]))
         redrive = ms.Redrive(to="dead", max_receive_count=1)
         assert ms.Scenario(queues={"dead": dead, "a": ms.Queue(redrive=redrive)})
         with pytest.raises(DeclarationError) as raised:
