@@ -846,3 +846,19 @@ def test_half_a_worker_of_a_shift_is_a_whole_one(rate: float, count: int) -> Non
         workers={"w": ms.Workers(queue="q", count=ms.Constant(rate), service_time=1)},
     )
     assert ms.simulate(scenario, until=10).quantile("w", "count", 0.5) == count
+
+
+def test_a_slope_is_followed_where_the_next_worker_comes_or_goes() -> None:
+    up = ms.Ramp(0, 50, 0, 10)
+    down = ms.Ramp(0, 50, 3, 0)
+    bend = ms.Spike(at=10, height=8, hold=0, decay=20)
+    counts = {"up": up, "down": down, "bend": bend}
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue()},
+        workers={name: ms.Workers(queue="q", count=curve, service_time=1) for name, curve in counts.items()},
+    )
+    run = ms.simulate(scenario, until=60, probe=2)
+    times, up_counts = run.series("up", "count")
+    assert up_counts.tolist() == [min(10, int(time / 5 + 0.5)) for time in times]
+    assert run.series("down", "count")[1].tolist()[:10] == [3, 3, 3, 3, 3, 2, 2, 2, 2, 2]
+    assert run.series("bend", "count")[1].tolist()[5:10] == [8, 7, 7, 6, 5]
