@@ -14,6 +14,7 @@ from msgsim.declare import flag, number, text
 from msgsim.distributions import DISTRIBUTIONS, Distribution, Fixed
 from msgsim.engine.actions import ACTIONS, Action, Retry
 from msgsim.engine.curves import CURVES, Constant, RateCurve, Sum, Trace
+from msgsim.engine.groups import GROUPS, Groups, UniformGroups
 from msgsim.errors import DeclarationError, TraceError, no_such
 from msgsim.toml.problems import Problems, Refused, each, refused
 
@@ -24,7 +25,7 @@ TAG = "type"
 """The key that says which one of several declarations a table is."""
 
 TAGS: dict[type, str] = {
-    **{kind: tag for table in (DISTRIBUTIONS, CURVES, ACTIONS) for tag, kind in table.items()},
+    **{kind: tag for table in (DISTRIBUTIONS, CURVES, GROUPS, ACTIONS) for tag, kind in table.items()},
     Retry: "retry",
 }
 """Declarations that carry a tag."""
@@ -146,7 +147,7 @@ class Family:
     """
 
     def __init__(
-        self, what: str, table: Mapping[str, type], converter: Converter, bare: type[Fixed | Constant] | None = None
+        self, what: str, table: Mapping[str, type], converter: Converter, bare: Callable[[Any], Any] | None = None
     ) -> None:
         self._what = what
         self._table = table
@@ -306,6 +307,7 @@ def reader(folder: str) -> Converter:
         (Mapping[str, Any], _free),
         (Distribution, distribution),
         (RateCurve, curve),
+        (Groups, Family("message groups", GROUPS, converter, UniformGroups)),
         (Action, Family("an action", ACTIONS, converter)),
         (TraceFile, trace),
         (int | RateCurve, count),

@@ -13,6 +13,7 @@ from msgsim.bus.topic import Subscription
 from msgsim.distributions import Distribution, Fixed
 from msgsim.engine.actions import Action
 from msgsim.engine.curves import Constant, RateCurve, Sum
+from msgsim.engine.groups import Groups, UniformGroups
 from msgsim.engine.workers import Workers
 from msgsim.toml.problems import Problems, each, refused
 from msgsim.toml.structuring import TAG, TAGS, UNHELD, plain_number
@@ -89,7 +90,7 @@ def _has_null(value: object) -> bool:
 
 
 def _is_foreign(kind: type) -> bool:
-    return issubclass(kind, (Distribution, RateCurve, Action)) and kind not in TAGS
+    return issubclass(kind, (Distribution, RateCurve, Groups, Action)) and kind not in TAGS
 
 
 def _refuse_foreign(value: object) -> Any:
@@ -134,6 +135,7 @@ def writer() -> Converter:
         Fixed: lambda value: _number(value.value),
         Constant: lambda value: _number(value.rate),
         Sum: lambda value: items(value.terms),
+        UniformGroups: lambda value: value.count if value == UniformGroups(value.count) else _table(value, converter),
         Subscription: subscription,
         Workers: workers,
     }
