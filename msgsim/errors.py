@@ -32,8 +32,23 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+SHOWN = 400
+"""The longest line of an error [characters]; what is longer quotes a value that nobody wants to read."""
+
+
+def shortened(text: str) -> str:
+    """A text without the middles of its lines that are too long to be read."""
+    return "\n".join(
+        line if len(line) <= SHOWN else f"{line[: SHOWN // 2 - 2]} ... {line[3 - SHOWN // 2 :]}"
+        for line in text.split("\n")
+    )
+
+
 class MsgsimError(Exception):
-    """The root of the tree."""
+    """The root of the tree. A value that is quoted at length is cut short here, for all of them."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(shortened(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class DeclarationError(MsgsimError, ValueError):
@@ -46,8 +61,9 @@ class DeclarationError(MsgsimError, ValueError):
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
+        self.path: str
+        self.problem: str
+        self.path, self.problem = self.args
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}" if self.path else self.problem
@@ -176,6 +192,6 @@ def no_such(what: str, given: object, known: Iterable[str]) -> str:
     "no queue named 'emial'; did you mean 'emails'? declared: audit, emails"
     """
     names = sorted(known)
-    near = get_close_matches(str(given), names, n=1)
+    near = get_close_matches(str(given)[:SHOWN], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"no {what} named {given!r}; {hint}declared: {', '.join(names) if names else 'none'}"

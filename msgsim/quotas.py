@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from msgsim.declare import as_float, as_int, check_number
+from msgsim.declare import LARGEST, as_float, as_int, check_number, plain
 from msgsim.errors import InvalidParameterValue
 
 PUBLISHED = "published"
@@ -88,7 +88,9 @@ class Quota:
             InvalidParameterValue: "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: ...".
         """
         kind: Any = int if integer else (int, float)
-        if not isinstance(value, kind) or isinstance(value, bool) or not self.low <= value <= self.high:
+        value = plain(value)
+        bad = not isinstance(value, kind) or isinstance(value, bool) or not self.low <= value <= self.high
+        if bad or abs(value) > LARGEST:
             reason = self.reason or f"Must be between {self.low:g} and {self.high:g}, if provided."
             raise InvalidParameterValue(f"Value {value} for parameter {self.name} is invalid. Reason: {reason}")
 

@@ -13,7 +13,7 @@ from msgsim.bus.moves import MoveTask
 from msgsim.bus.queue import LiveQueue, Queue
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import TopicFanout
-from msgsim.declare import MINUTE, check_number
+from msgsim.declare import CALENDAR, LAST_SECOND, MINUTE, Named, as_float, check_number, plain
 from msgsim.engine.actions import (
     Action,
     Join,
@@ -88,21 +88,22 @@ class Simulation:
     ) -> None:
         if not isinstance(scenario, Scenario):
             raise DeclarationError("scenario", f"{scenario!r} is not a Scenario")
+        seed, replication = plain(seed), plain(replication)
         for name, value in (("seed", seed), ("replication", replication)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise DeclarationError(name, f"{value!r} is not a whole number")
-        length = scenario.horizon if horizon is None else horizon
-        check_number("until", length, above=True, unit="s")
+        length = scenario.horizon if horizon is None else as_float(horizon)
+        check_number("until", length, above=True, high=LAST_SECOND - scenario.epoch, unit="s", rule=CALENDAR)
         self.scenario = scenario
         self.seed = seed
         self.replication = replication
         self.lazy = lazy
         self.warm_up = scenario.warm_up if warm_up is None else warm_up
         check_number("warm_up", self.warm_up, unit="s")
-        self.warm_up = float(self.warm_up)
+        self.warm_up = as_float(self.warm_up)
         self.probe_interval = min(MINUTE, length / PROBES) if probe is None else probe
         check_number("probe", self.probe_interval, above=True, unit="s")
-        self.probe_interval = float(self.probe_interval)
+        self.probe_interval = as_float(self.probe_interval)
 
         self.env = Environment()
         self._board = Board(self.env)
@@ -160,27 +161,27 @@ class Simulation:
     @property
     def queues(self) -> Mapping[str, LiveQueue]:
         """The live queues by name, with everything done that is due by now."""
-        return self._settled(self._queues)
+        return self._settled("queue", self._queues)
 
     @property
     def topics(self) -> Mapping[str, TopicFanout]:
         """The live topics by name."""
-        return self._settled(self._topics)
+        return self._settled("topic", self._topics)
 
     @property
     def outboxes(self) -> Mapping[str, SendingAccount]:
         """The live outboxes by name."""
-        return self._settled(self._outboxes)
+        return self._settled("outbox", self._outboxes)
 
     @property
     def workers(self) -> Mapping[str, WorkerPool]:
         """The live worker pools by name."""
-        return self._settled(self._workers)
+        return self._settled("worker pool", self._workers)
 
     @property
     def traffic(self) -> Mapping[str, TrafficSource]:
         """The live traffic sources by name."""
-        return self._settled(self._traffic)
+        return self._settled("traffic source", self._traffic)
 
     @property
     def messages(self) -> int:
@@ -197,7 +198,9 @@ class Simulation:
         Raises:
             DeclarationError: `until` is in the past or not a number.
         """
-        check_number("until", until, unit="s")
+        check_number("until", until, high=LAST_SECOND - self.scenario.epoch, unit="s", rule=CALENDAR)
+        check_progress(progress)
+        until = as_float(until)
         if until < self.now:
             raise DeclarationError("until", f"{until!r} is in the past; the simulation is at {self.now!r} s")
         self._board.quiet = False
@@ -257,12 +260,12 @@ class Simulation:
     def _stream(self, component: str, purpose: str) -> Any:
         return stream(self.seed, component, purpose, self.replication)
 
-    def _settled(self, live: dict[str, Any]) -> Mapping[str, Any]:
+    def _settled(self, what: str, live: dict[str, Any]) -> Mapping[str, Any]:
         if not self._board.inside:
             self._board.probing = True
             self._probe.settle(self.now)
             self._board.probing = False
-        return live
+        return Named(what, live)
 
     def _find(self, name: str, kind: str) -> Any:
         if kind == "subscription":
@@ -485,6 +488,16 @@ class Shifts:
             self._timer.arm(following)
 
 
+def check_progress(progress: object) -> None:
+    """Refuse what cannot be called at each probe.
+
+    Raises:
+        DeclarationError: says what was given.
+    """
+    if progress is not None and not callable(progress):
+        raise DeclarationError("progress", f"{progress!r} is not a function of the simulation")
+
+
 def simulate(
     scenario: Scenario,
     until: float | None = None,
@@ -515,8 +528,9 @@ def simulate(
         DeclarationError: an argument is not allowed.
         AuditError: a message is unaccounted for; a bug in msgsim.
     """
+    check_progress(progress)
     simulation = Simulation(scenario, seed=seed, warm_up=warm_up, probe=probe, horizon=until, replication=replication)
-    end = scenario.horizon if until is None else float(until)
+    end = scenario.horizon if until is None else as_float(until)
     if simulation.warm_up >= end:
         raise DeclarationError("warm_up", f"{simulation.warm_up!r} leaves nothing of a run of {end!r} s")
     simulation.run(end, progress)

@@ -27,9 +27,11 @@ def check_message(
         raise InvalidParameterValue(f"the body must be a text, not {type(body).__name__}: {body!r}")
     if not body:
         raise MissingParameter("The request must contain the parameter MessageBody.")
-    forbidden = _find_forbidden(body)
+    forbidden = find_forbidden(body)
     if forbidden:
         raise InvalidMessageContents(forbidden)
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise InvalidParameterValue(f"attributes: {attributes!r} is not a mapping of names and values (SQS-SND-4)")
     size = len(body.encode()) + (attributes_bytes(attributes, quotas) if attributes else 0)
     if size > max_bytes:
         raise InvalidParameterValue(
@@ -52,8 +54,7 @@ def attributes_bytes(attributes: Mapping[str, Any], quotas: str | None = None) -
         )
     size = 0
     for name, value in attributes.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise InvalidParameterValue(f"{name!r} is not a name for a message attribute (SQS-SND-4)")
+        check_attribute_name(name)
         data_type, octets = _encode(name, value)
         if not octets:
             raise InvalidParameterValue(
@@ -61,6 +62,16 @@ def attributes_bytes(attributes: Mapping[str, Any], quotas: str | None = None) -
             )
         size += len(name.encode()) + len(data_type) + len(octets)
     return size
+
+
+def check_attribute_name(name: object) -> None:
+    """Refuse what is no name of a message attribute.
+
+    Raises:
+        InvalidParameterValue: not 1 to 256 letters, digits, '_', '-' and '.' (SQS-SND-4).
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidParameterValue(f"{name!r} is not a name for a message attribute (SQS-SND-4)")
 
 
 def check_identifier(parameter: str, value: object) -> None:
@@ -76,14 +87,15 @@ def check_identifier(parameter: str, value: object) -> None:
         )
 
 
-def _find_forbidden(written: str) -> str:
+def find_forbidden(written: str) -> str:
+    """Which character of a text is never sent, and where (SQS-SND-2); nothing if all are."""
     bad = _FORBIDDEN.search(written)
     return f"Invalid characters found: U+{ord(bad.group()):04X} at position {bad.start()}." if bad else ""
 
 
 def _encode(name: str, value: object) -> tuple[str, bytes]:
     if isinstance(value, str):
-        forbidden = _find_forbidden(value)
+        forbidden = find_forbidden(value)
         if forbidden:
             raise InvalidParameterValue(f"Message (user) attribute '{name}': {forbidden}")
         return _type(value, "String"), value.encode()

@@ -4,6 +4,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 from msgsim.bus.attempts import Attempt, Attempts
@@ -13,7 +14,7 @@ from msgsim.bus.groups import FifoMessage, Group, Member, RedrivenFifoMessage
 from msgsim.bus.ledger import Counts
 from msgsim.bus.lookahead import LookAhead
 from msgsim.bus.message import GONE, VISIBLE, Content, Message
-from msgsim.bus.queue import LiveQueue, Queue
+from msgsim.bus.queue import LiveQueue, Queue, check_queue
 from msgsim.bus.receipts import Delivery
 from msgsim.bus.throughput import Throughput
 from msgsim.distributions import Uniforms
@@ -50,7 +51,6 @@ class FifoQueue(LiveQueue):
         "_attempts",
         "_groups",
         "_groups_limit",
-        "_line",
         "_memory",
         "_paid",
         "_rotation",
@@ -74,6 +74,7 @@ class FifoQueue(LiveQueue):
         rng: Uniforms | None = None,
         look_ahead: int | None = None,
     ) -> None:
+        check_queue(type(self), queue)
         if not queue.fifo:
             raise DeclarationError("Queue.fifo", "False is for a StandardQueue, not for a FifoQueue")
         if look_ahead is not None:
@@ -94,7 +95,6 @@ class FifoQueue(LiveQueue):
         self._sequence = 0
         self._paid = False
         super().__init__(queue, name, dead_letter_queue=dead_letter_queue, rng=rng)
-        self._line = self.flights.line
 
     # ---------------------------------------------------------------- the hot path: trusted arguments, time not checked
 
@@ -224,13 +224,7 @@ class FifoQueue(LiveQueue):
         moment = count * now
         self._visible_time += moment
         self._flight_time -= moment
-        line = self._line
-        if line and deadline < line[-1][0]:
-            self.flights.add(deadline, batch)
-        else:
-            line.append((deadline, batch))
-            if len(line) > self.flights.limit:
-                self.flights.compact()
+        self.flights.add(deadline, batch)
         if deadline < self.due:  # noqa: PLR1730 - the call costs more than the branch
             self.due = deadline
         return batch
@@ -573,8 +567,6 @@ class FifoQueue(LiveQueue):
 
     def first_in_line(self) -> Message | None:
         """See `LiveQueue`."""
-        if self._unblocked:
-            self._enter()
         return next(iter(self._rotation)).head if self._rotation else None
 
     def move_out(self, message: Message, now: float) -> None:
@@ -742,9 +734,7 @@ class FifoQueue(LiveQueue):
     def _begin_view(self) -> LookAhead:
         """One message more is visible than is looked at. Cost: O(n), amortised over those in reach."""
         view = self._view = LookAhead(self.look_ahead, self._arrivals)
-        for message in reversed(self._arrivals):
-            if message.sequence <= view.last:
-                break
+        for message in takewhile(lambda message: message.sequence > view.last, reversed(self._arrivals)):
             if message.deadline == VISIBLE:
                 self._close(message)
         return view

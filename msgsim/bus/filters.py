@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, prod
 from typing import Any, TypeAlias
 
+from msgsim.declare import ReadOnly, plain
 from msgsim.errors import DeclarationError
 from msgsim.quotas import FILTER_COMBINATIONS, FILTER_POLICY_KEYS
 
@@ -91,7 +92,7 @@ def check_scope(scope: object) -> None:
     Raises:
         DeclarationError: in the service's words (SNS-FLT-1).
     """
-    if scope not in (MESSAGE_ATTRIBUTES, MESSAGE_BODY):
+    if not isinstance(scope, str) or scope not in (MESSAGE_ATTRIBUTES, MESSAGE_BODY):
         raise DeclarationError(
             "Subscription.filter_scope",
             f"FilterPolicyScope: Invalid value [{scope}]. Please use either MessageBody or MessageAttributes "
@@ -108,12 +109,12 @@ def parse_body(text: str) -> object:
 
 
 def plain_policy(policy: Any) -> Any:
-    """A policy's own copy in dicts and lists; what is neither a mapping nor a sequence stays as it is."""
+    """A policy's own copy in read-only dicts and lists; what is neither a mapping nor a sequence stays as it is."""
     if isinstance(policy, Mapping):
-        return {key: plain_policy(value) for key, value in policy.items()}
+        return ReadOnly({key: plain_policy(value) for key, value in policy.items()})
     if isinstance(policy, (list, tuple)):
         return [plain_policy(value) for value in policy]
-    return policy
+    return plain(policy)
 
 
 # ---------------------------------------------------------------- policies -> predicates

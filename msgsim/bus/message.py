@@ -85,6 +85,11 @@ class Message:
         return self.receive_count
 
     @property
+    def group_id(self) -> str | None:
+        """The group or tenant, if the sender named one."""
+        return None
+
+    @property
     def origin_id(self) -> int:
         """The id of the traffic event that caused this message."""
         return self.number if self.origin is None else self.origin

@@ -5,7 +5,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from msgsim.bus.message import Message
-from msgsim.errors import InvalidParameterValue, TimeRanBackwards
+from msgsim.declare import check_now
+from msgsim.errors import InvalidParameterValue
 from msgsim.quotas import MOVE_RATE, MOVE_TIME
 
 if TYPE_CHECKING:
@@ -110,8 +111,7 @@ class MoveTask:
 
         Cost: that of a receive and a send per message.
         """
-        if not now >= self._looked_at:
-            raise TimeRanBackwards.at(repr(self), now, self._looked_at)
+        check_now(repr(self), now, self._looked_at)
         self._looked_at = now
         while self.state in ACTIVE and min(self._due, self._end) <= now:
             if self.state == CANCELLING:

@@ -22,7 +22,8 @@ True, false and null exist in the service as members of arrays only: one that st
 
 ARN = "arn:aws:sns:us-east-1:000000000000:"
 _URL = "https://sns.us-east-1.amazonaws.com/"
-_SUBJECT = re.compile("[!-~][ -~]{0,98}")
+SUBJECT = re.compile("[!-~][ -~]{0,98}")
+"""What a subject is (SNS-PUB-2)."""
 
 
 class Envelope:
@@ -110,12 +111,14 @@ def check_publish(body: object, attributes: Attributes | None, subject: object) 
     """
     if not isinstance(body, str):
         raise InvalidParameter(f"Invalid parameter: Message: {body!r} is not a text")
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise InvalidParameter(f"Invalid parameter: MessageAttributes: {attributes!r} is not a mapping")
     if not body:
         raise InvalidParameter("Invalid parameter: Empty message")
     size = _bytes(body) + (sum(_attribute_bytes(*item) for item in attributes.items()) if attributes else 0)
     if size > PUBLISH_BYTES.high:
         raise InvalidParameter("Invalid parameter: Message too long")
-    if subject is not None and not (isinstance(subject, str) and _SUBJECT.fullmatch(subject)):
+    if subject is not None and not (isinstance(subject, str) and SUBJECT.fullmatch(subject)):
         raise InvalidParameter("Invalid parameter: Subject")
 
 
@@ -123,7 +126,9 @@ def _bytes(text: str) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def _attribute_bytes(name: str, value: object) -> int:
+def _attribute_bytes(name: object, value: object) -> int:
+    if not isinstance(name, str):
+        raise InvalidParameter(f"Invalid parameter: MessageAttributes: {name!r} is not a name (SNS-PUB-3)")
     type_, text = _typed(name, value)
     return _bytes(name) + len(type_) + (len(value) if isinstance(value, bytes) else _bytes(text))
 

@@ -16,7 +16,7 @@ from msgsim.bus.message import GONE, Message, RedrivenMessage
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.receipts import Delivery, Receipt, read_handle, write_handle
 from msgsim.bus.store import Store
-from msgsim.declare import choice, flag, instance, listed, number, text
+from msgsim.declare import check_name, check_now, choice, flag, instance, listed, number, text
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
     DeclarationError,
@@ -199,6 +199,16 @@ def check_dead_letter_queue(queue: Queue, name: str, target: Queue, path: str = 
         raise DeclarationError(path, f"the dead-letter queue does not allow {name!r} to name it (SQS-DLQ-6)")
 
 
+def check_queue(kind: type, queue: object) -> None:
+    """Refuse to make a live queue of what declares none.
+
+    Raises:
+        DeclarationError: it is no `Queue`.
+    """
+    if not isinstance(queue, Queue):
+        raise DeclarationError(f"{kind.__name__}.queue", f"{queue!r} is not a Queue")
+
+
 class LiveQueue(Store):
     """What every live queue does, standard or FIFO: the service's verbs, which check what they are given.
 
@@ -253,6 +263,7 @@ class LiveQueue(Store):
         dead_letter_queue: "Self | None" = None,
         rng: Uniforms | None = None,
     ) -> None:
+        check_name(f"{type(self).__name__}.name", name)
         super().__init__(
             name,
             visibility_timeout=queue.visibility_timeout,
@@ -367,8 +378,8 @@ class LiveQueue(Store):
         if visibility_timeout is not None:
             VISIBILITY_TIMEOUT.under(quotas).demand(visibility_timeout)
         target = self.dead_letter_queue
-        if target is not None and now < target.looked_at:
-            raise TimeRanBackwards.at(target.name, now, target.looked_at)
+        if target is not None:
+            check_now(target.name, now, target.looked_at)
         self.attend(now)
         wait = self.declaration.wait_time if wait_time is None else wait_time
         timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
@@ -688,10 +699,7 @@ class LiveQueue(Store):
             InvalidParameterValue: `now` is infinite.
             TimeRanBackwards: `now` is earlier than at the last call.
         """
-        if not self.looked_at <= now < inf:
-            if now == inf:
-                raise InvalidParameterValue(f"{self.name}: now={now!r} is not a time; allowed: finite numbers [s]")
-            raise TimeRanBackwards.at(self.name, now, self.looked_at)
+        check_now(self.name, now, self.looked_at)
         self.looked_at = now
         if self.catch_up is not None:
             self.catch_up(now)

@@ -11,10 +11,12 @@ from sortedcontainers import SortedList
 
 from msgsim.bus.chance import Chance, Ghost
 from msgsim.bus.contents import check_identifier, check_message
+from msgsim.bus.fairness import Fairness
 from msgsim.bus.ledger import Counts
 from msgsim.bus.message import GONE, VISIBLE, Content, GroupedMessage, Message
-from msgsim.bus.queue import LiveQueue, Queue
+from msgsim.bus.queue import LiveQueue, Queue, check_queue
 from msgsim.bus.receipts import Delivery
+from msgsim.bus.tenants import Quiet, TenantState
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, InvalidParameterValue
 from msgsim.quotas import DELAY, RECEIVES_BEFORE_BACK
@@ -30,7 +32,10 @@ class StandardQueue(LiveQueue):
 
     See `LiveQueue` for its arguments and verbs. Messages are offered oldest first; a message that became visible again
     is offered at its old place, after three receives at the back (SQS-RCV-8). If its declaration says so, chance has a
-    part in it (`bus/chance.py`).
+    part in it (`bus/chance.py`). The first message with a group id makes it fair (`bus/fairness.py`).
+
+    Attributes:
+        fairness: what it knows of tenants; None until it is fair.
     """
 
     __slots__ = (
@@ -42,6 +47,7 @@ class StandardQueue(LiveQueue):
         "_recount",
         "_returned",
         "_stale",
+        "fairness",
     )
 
     def __init__(
@@ -52,6 +58,7 @@ class StandardQueue(LiveQueue):
         dead_letter_queue: "StandardQueue | None" = None,
         rng: Uniforms | None = None,
     ) -> None:
+        check_queue(type(self), queue)
         if queue.fifo:
             raise DeclarationError("Queue.fifo", "True is for a FifoQueue, not for a StandardQueue")
         self._fresh: deque[Message] = deque()
@@ -61,6 +68,7 @@ class StandardQueue(LiveQueue):
         self._place = inf
         self._recount = False
         self._chance: Chance | None = None
+        self.fairness: Fairness | None = None
         super().__init__(queue, name, dead_letter_queue=dead_letter_queue, rng=rng)
         self._line = self.flights.line
 
@@ -109,6 +117,32 @@ class StandardQueue(LiveQueue):
         message = Message()
         self._store(message, content, attributes, now, origin, origin_at, delay)
         return message
+
+    def enqueue_grouped(
+        self,
+        content: str | Content,
+        attributes: Mapping[str, Any] | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str,
+        delay: float | None = None,
+    ) -> Message:
+        """Append a message of a tenant, with the queue's own delay unless it has one of its own (SQS-FAIR-1).
+
+        Cost: O(log tenants) for the first message of its tenant, else O(1); O(log delayed) with a delay of its own.
+        """
+        self.be_fair(now)
+        return self.enqueue_grouped(content, attributes, now, origin, origin_at, group_id, delay)
+
+    def be_fair(self, now: float) -> None:
+        """Be fair to tenants from now on: another class chooses, so that nobody else pays for it. Cost: O(1)."""
+        from msgsim.bus.fair import FairQueue  # noqa: PLC0415 - it is built upon this module
+
+        if self.fairness is None:
+            self.fairness = Fairness(self, now)
+            self.__class__ = FairQueue
+            self._set_place()
 
     def take(self, now: float, limit: int, timeout: float) -> list[Message]:
         """Receive up to `limit` messages: oldest first, returned ones at their old place (SQS-RCV-8).
@@ -265,6 +299,7 @@ class StandardQueue(LiveQueue):
         if group_id is not None:
             message = GroupedMessage()
             message.group_id = group_id
+            self.be_fair(now)
         wanted = self.delay if delay is None else delay
         self._store(message, body, dict(attributes) if attributes else None, now, None, now, wanted)
         return message
@@ -276,6 +311,15 @@ class StandardQueue(LiveQueue):
         return super().deliver(message, now)
 
     # ---------------------------------------------------------------- for probes and audits
+
+    @property
+    def tenants(self) -> "Mapping[str, TenantState]":
+        """What is known of each tenant, by group id; empty if the queue is not fair. Cost: O(tenants + deleted)."""
+        return {}
+
+    def quiet(self, now: float) -> Quiet:
+        """What there is without the noisy tenants (SQS-FAIR-7): all, as nobody is noisy. Cost: as `age_of_oldest`."""
+        return Quiet(0, self.visible, self.in_flight, self.delayed, self.age_of_oldest(now))
 
     @property
     def visible(self) -> int:
@@ -331,6 +375,8 @@ class StandardQueue(LiveQueue):
         if self.max_receive_count < inf:
             self._recount = True
             self._set_place()
+        if message.group_id is not None:
+            self.be_fair(now)
         super().accept(message, now, source)
 
     def _store(
@@ -356,10 +402,14 @@ class StandardQueue(LiveQueue):
         else:
             message.deadline = VISIBLE
             self._visible_time -= now
-            self._fresh.append(message)
+            self._append(message)
         self.retention.add(message)
         if self.on_change is not None:
             self.on_change()
+
+    def _append(self, message: Message) -> None:
+        """Place a message that has come last."""
+        self._fresh.append(message)
 
     def _is_poison(self, message: Message) -> bool:
         return message.receives_here >= _BACK
@@ -495,11 +545,12 @@ class StandardQueue(LiveQueue):
 
     def move_in(self, message: Message, now: float) -> Message:
         """See `LiveQueue`."""
-        group_id = getattr(message, "group_id", None)
+        group_id = message.group_id
         moved = Message()
         if group_id is not None:
             moved = GroupedMessage()
             moved.group_id = group_id
+            self.be_fair(now)
         self.moved_in += 1
         moved.content = message.content
         moved.attributes = message.attributes

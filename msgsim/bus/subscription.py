@@ -10,7 +10,7 @@ from msgsim.bus.filters import MESSAGE_ATTRIBUTES, MESSAGE_BODY, check_scope, co
 from msgsim.bus.message import Content
 from msgsim.bus.publication import Attributes
 from msgsim.declare import flag, number, text
-from msgsim.distributions import Distribution, Uniforms, as_distribution
+from msgsim.distributions import Distribution, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
 
 PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
@@ -68,7 +68,7 @@ def _check_scope(_: object, __: object, scope: Any) -> None:
 
 
 def _check_protocol(_: object, __: object, protocol: Any) -> None:
-    if protocol not in PROTOCOLS:
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         raise DeclarationError(
             "Subscription.protocol",
             f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}; "
@@ -77,8 +77,8 @@ def _check_protocol(_: object, __: object, protocol: Any) -> None:
 
 
 def _check_delay(_: object, __: object, delay: Any) -> None:
-    if delay is not None and not isinstance(delay, Distribution):
-        raise DeclarationError("Subscription.delivery_delay", f"{delay!r} is neither a distribution nor a number [s]")
+    if delay is not None:
+        refuse_duration("Subscription.delivery_delay", delay, "is neither a distribution nor a number [s]")
 
 
 def _comparable(policy: object) -> str:

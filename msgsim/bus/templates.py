@@ -67,6 +67,11 @@ class Template:
         )
 
 
+def literal(text: str) -> str:
+    """What a template says whatever its fields become."""
+    return "".join(written for written, *_ in Formatter().parse(text))
+
+
 def as_content(text: str, path: str, epoch: float) -> "str | Template":
     """A plain text, or the template if it has fields."""
     template = Template(text, path, epoch)

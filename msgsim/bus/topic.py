@@ -19,7 +19,7 @@ from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.queue import Queue
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
-from msgsim.declare import listed
+from msgsim.declare import check_epoch, check_name, check_now, listed
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
     AuditError,
@@ -222,6 +222,10 @@ class TopicFanout:
         rng_of: Callable[[str], Uniforms] | None = None,
         epoch: float = EPOCH,
     ) -> None:
+        if not isinstance(topic, Topic):
+            raise DeclarationError("TopicFanout.topic", f"{topic!r} is not a Topic")
+        check_name("TopicFanout.name", name)
+        check_epoch("TopicFanout.epoch", epoch)
         self.declaration = topic
         self.name = name
         self.base = id_base(name)
@@ -318,8 +322,8 @@ class TopicFanout:
             TimeRanBackwards: `now` is earlier than at the last call.
         """
         self.advance(now)
-        attributes = dict(attributes) if attributes else None
         check_publish(body, attributes, subject)
+        attributes = dict(attributes) if attributes else None
         if group_id is not None:
             _check_group(group_id)
         if deduplication_id is not None:
@@ -369,8 +373,7 @@ class TopicFanout:
 
         Cost: O(log pending) per delivery.
         """
-        if not now >= self._now:
-            raise TimeRanBackwards.at(self.name, now, self._now)
+        check_now(self.name, now, self._now)
         self._now = now
         pending = self._pending
         while pending and pending[0][0] <= now:
@@ -449,6 +452,8 @@ def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> End
     if subscription.endpoint not in endpoints:
         raise UnknownName.among("queue", subscription.endpoint, endpoints)
     queue = endpoints[subscription.endpoint]
+    if not hasattr(queue, "enqueue"):
+        raise DeclarationError(f"endpoints.{subscription.endpoint}", f"{queue!r} is not a live queue")
     declaration = getattr(queue, "declaration", None)
     if isinstance(declaration, Queue) and declaration.fifo:
         raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)

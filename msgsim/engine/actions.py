@@ -7,12 +7,14 @@ from typing import Any, Protocol
 
 import attrs
 
+from msgsim.bus import drafts
+from msgsim.bus.drafts import check_text
 from msgsim.bus.message import COUNTER_BITS, Content, Message
 from msgsim.bus.outbox import Email, SendingAccount
 from msgsim.bus.queue import Queue
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
-from msgsim.declare import copied, listed, number, text
+from msgsim.declare import listed, number, text
 from msgsim.engine.identifiers import cause, identifying, is_identifier
 from msgsim.errors import DeclarationError
 from msgsim.quotas import DELAY, RECIPIENTS
@@ -29,18 +31,29 @@ def _addresses(value: Any) -> Any:
 
 
 def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    path = f"{type(owner).__name__}.{attribute.name}"
+    _check(f"{type(owner).__name__}.{attribute.name}", value, optional=attribute.default is None)
+
+
+def _check_addresses(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     for item in value if isinstance(value, tuple) else (value,):
-        if value is None and attribute.default is None:
-            continue
-        if not isinstance(item, str):
-            raise DeclarationError(path, f"{item!r} is not a text")
-        Template(item, path)
+        _check(f"{type(owner).__name__}.{attribute.name}", item)
 
 
-def _check_attributes(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None and not isinstance(value, dict):
-        raise DeclarationError(f"{type(owner).__name__}.{attribute.name}", f"{value!r} is not a table of attributes")
+def _check(path: str, value: object, *, optional: bool = False) -> None:
+    if optional and value is None:
+        return
+    if not isinstance(value, str):
+        raise DeclarationError(path, f"{value!r} is not a text")
+    Template(value, path)
+
+
+def _check_body(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    path = f"{type(owner).__name__}.{attribute.name}"
+    if value is None:
+        return
+    check_text(path, value)
+    if not value:
+        raise DeclarationError(path, "must not be empty (SQS-SND-1, SNS-PUB-1)")
 
 
 @attrs.frozen
@@ -55,12 +68,12 @@ class SendEmail(Action):
 
     outbox: str = text(empty=False)
     to: Sequence[str] = attrs.field(
-        default="customer-{n}@example.com", converter=_addresses, validator=_check_template, kw_only=True
+        default="customer-{n}@example.com", converter=_addresses, validator=_check_addresses, kw_only=True
     )
     subject: str = attrs.field(default="Message {n}", validator=_check_template, kw_only=True)
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
-    cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
-    bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
+    cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
+    bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         recipients = len(self.to) + len(self.cc) + len(self.bcc)
@@ -86,11 +99,9 @@ class Publish(Action):
     """
 
     topic: str = text(empty=False)
-    body: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
-    attributes: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=copied, validator=_check_attributes, kw_only=True
-    )
-    subject: str | None = text(None, optional=True, kw_only=True)
+    body: str | None = attrs.field(default=None, validator=_check_body, kw_only=True)
+    attributes: Mapping[str, Any] | None = drafts.attributes(kw_only=True)
+    subject: str | None = drafts.subject(kw_only=True)
     group_id: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
 
 
@@ -110,10 +121,8 @@ class SendMessage(Action):
     """
 
     queue: str = text(empty=False)
-    body: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
-    attributes: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=copied, validator=_check_attributes, kw_only=True
-    )
+    body: str | None = attrs.field(default=None, validator=_check_body, kw_only=True)
+    attributes: Mapping[str, Any] | None = drafts.attributes(kw_only=True)
     delay: float | None = number(
         None, low=DELAY.low, high=DELAY.high, unit=DELAY.unit, rule=DELAY.rule, optional=True, kw_only=True
     )

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from msgsim.bus.contents import check_identifier
-from msgsim.declare import check_number, copied, number, text
+from msgsim.declare import as_int, check_number, copied, number, text
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, InvalidParameterValue
 
@@ -42,13 +42,13 @@ class Groups(ABC):
 
 
 def as_groups(value: Any) -> Any:
-    """A converter for fields: a bare whole number becomes `UniformGroups`, all else stays for the validator to judge.
+    """A converter for fields: a bare whole number of 1 or more becomes `UniformGroups`.
 
-    Raises:
-        DeclarationError: the number is less than 1.
+    All else stays for the validator to judge.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return UniformGroups(count=value)  # type: ignore[arg-type]  # whether it is whole is for the field to judge
+    value = as_int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return UniformGroups(count=value)
     return value
 
 

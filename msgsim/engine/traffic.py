@@ -10,15 +10,17 @@ from typing import Any, NamedTuple
 import attrs
 from simpy import Environment
 
+from msgsim.bus import drafts
+from msgsim.bus.drafts import check_text
 from msgsim.bus.message import format_id, id_base
 from msgsim.bus.queue import LiveQueue
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import TopicFanout
-from msgsim.declare import Sampler, choice, copied, number, text
+from msgsim.declare import Sampler, check_number, choice, number, text
 from msgsim.engine.arrivals import PROCESSES, ArrivalTimes
 from msgsim.engine.board import Board
 from msgsim.engine.clock import Timer, Turn
-from msgsim.engine.curves import RateCurve, as_curve
+from msgsim.engine.curves import RateCurve, as_curve, refuse_curve
 from msgsim.engine.groups import Draw, Groups, as_groups
 from msgsim.engine.identifiers import Identify, cause, identifying
 from msgsim.errors import DeclarationError
@@ -27,20 +29,17 @@ from msgsim.errors import DeclarationError
 def _check_body(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, str) or not value:
         raise DeclarationError("Traffic.body", f"{value!r} is not a text of at least one character (SQS-SND-1)")
-    Template(value, "Traffic.body")
-
-
-def _check_attributes(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None and not isinstance(value, dict):
-        raise DeclarationError("Traffic.attributes", f"{value!r} is not a table of attributes")
+    check_text("Traffic.body", value)
 
 
 def _check_rate(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, RateCurve):
-        raise DeclarationError("Traffic.rate", f"{value!r} is neither a number nor a rate curve [1/s]")
+        refuse_curve("Traffic.rate", value, "is neither a number nor a rate curve [1/s]")
 
 
 def _check_groups(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        check_number("Traffic.groups", value, low=1, unit="groups", integer=True)
     if value is not None and not isinstance(value, Groups):
         raise DeclarationError("Traffic.groups", f"{value!r} is neither a number of groups nor UniformGroups(count) ...")
 
@@ -79,8 +78,8 @@ class Traffic:
     rate: RateCurve = attrs.field(converter=as_curve, validator=_check_rate)
     process: str = choice("poisson", PROCESSES)
     body: str = attrs.field(default="message {n}", validator=_check_body)
-    attributes: Mapping[str, Any] | None = attrs.field(default=None, converter=copied, validator=_check_attributes)
-    subject: str | None = text(None, optional=True)
+    attributes: Mapping[str, Any] | None = drafts.attributes()
+    subject: str | None = drafts.subject()
     event: str = text("event", empty=False)
     groups: Groups | None = attrs.field(default=None, converter=as_groups, validator=_check_groups)
     deduplication_id: str | None = attrs.field(default=None, validator=_check_deduplication_id)

@@ -20,8 +20,8 @@ from msgsim.bus.chance import Ghost
 from msgsim.bus.message import GONE, VISIBLE, Message
 from msgsim.bus.queue import LiveQueue
 from msgsim.bus.standard import StandardQueue
-from msgsim.declare import choice, listed, number, text
-from msgsim.distributions import Distribution, Fixed, as_distribution
+from msgsim.declare import as_int, choice, listed, number, text
+from msgsim.distributions import Distribution, Fixed, as_distribution, refuse_duration
 from msgsim.engine.actions import Action, Retry, Step
 from msgsim.engine.clock import Timer, Turn
 from msgsim.engine.curves import RateCurve
@@ -39,10 +39,6 @@ def _check_count(_owner: object, _attribute: "attrs.Attribute[Any]", value: obje
         raise DeclarationError("Workers.count", f"{value!r} is neither a whole number nor a curve")
     if value < 1:
         raise DeclarationError("Workers.count", f"{value!r} is not allowed; allowed: 1 or more, or a curve (shifts)")
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +63,7 @@ class Workers:
     """
 
     queue: str = text(empty=False)
-    count: int | RateCurve = attrs.field(converter=_whole, validator=_check_count)
+    count: int | RateCurve = attrs.field(converter=as_int, validator=_check_count)
     batch_size: int = MAX_MESSAGES.field(10, integer=True)
     wait_time: float = WAIT_TIME.field(20.0)
     poll_interval: float = number(1.0, unit="s")
@@ -85,10 +81,13 @@ class Workers:
 
     def __attrs_post_init__(self) -> None:
         service_time: object = self.service_time
-        if not isinstance(service_time, Distribution):
-            given = "is missing" if service_time is None else f"{service_time!r} is not a distribution"
-            raise DeclarationError("Workers.service_time", f"{given}; a number of seconds, or Exponential(mean) ...")
-        if self.on_refusal != "return" and not isinstance(self.on_refusal, Retry):
+        allowed = "a number of seconds, or Exponential(mean) ..."
+        if service_time is None:
+            raise DeclarationError("Workers.service_time", f"is missing; {allowed}")
+        refuse_duration("Workers.service_time", service_time, f"is not a distribution; {allowed}")
+        if not isinstance(self.on_refusal, Retry) and not (
+            isinstance(self.on_refusal, str) and self.on_refusal == "return"
+        ):
             raise DeclarationError("Workers.on_refusal", f'{self.on_refusal!r} is neither "return" nor a Retry')
         if self.handler is not None and not callable(self.handler):
             raise DeclarationError("Workers.handler", f"{self.handler!r} is not a function f(delivery, context)")

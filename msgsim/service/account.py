@@ -13,6 +13,7 @@ from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.queue import Queue
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
+from msgsim.declare import check_epoch
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, TimeRanBackwards
 from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
@@ -77,6 +78,7 @@ class Account:
         creation_lag: float = 0.0,
         deletion_lag: float = 0.0,
     ) -> None:
+        check_epoch("Account.epoch", epoch)
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
         self.region = region

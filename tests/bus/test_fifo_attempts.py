@@ -116,12 +116,15 @@ def test_an_id_is_that_of_its_last_receive() -> None:
 def test_after_a_while_they_are_forgotten() -> None:
     queue = filled(6, visibility_timeout=1)
     queue.receive(0, 1, attempt_id="x")
-    queue.receive(2, 2, attempt_id="y")  # takes over a message of the other one
-    queue.receive(300, 3, attempt_id="z")
+    assert bodies(queue.receive(2, 3, attempt_id="y")) == ["m1", "m3", "m5"]
+    assert bodies(queue.receive(4, 4, attempt_id="w"))[:1] == ["m0"]  # takes over a message of the first one
+    assert queue.receive(4, 1, attempt_id="x") == []
+    queue.receive(299, 3, attempt_id="z")
+    assert len(queue._attempts) == 3
+    queue.receive(302, 1, attempt_id="z")
     assert len(queue._attempts) == 2
-    queue.receive(302, 1, attempt_id="y")
-    queue.receive(10_000, 1)
-    assert len(queue._attempts) == 2
+    queue.receive(10_000, 1, attempt_id="z")
+    assert len(queue._attempts) == 1
 
 
 def test_an_empty_answer_is_not_kept() -> None:

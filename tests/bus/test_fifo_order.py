@@ -232,6 +232,79 @@ class TestLookAhead:
         assert [message.group_id for message in queue.take(2, 2, 30)] == ["a", "a"]
         assert [message.body for message in queue.take(2, 10, 30)] == ["c"]
 
+    @pytest.mark.rule("FIFO-ORD-8")
+    def test_it_is_looked_at_what_stands_there_when_it_becomes_too_much(self) -> None:
+        queue = filled("a1 b1", look_ahead=2)
+        got = received(queue, 0)
+        for body in ("e1", "c1"):
+            send(queue, body, 0)
+            got |= received(queue, 0)
+        for body in ("a1", "b1", "e1"):
+            queue.change_visibility(got[body].receipt_handle, 0, 1)
+        assert queue.counts(1) == (3, 1, 0)
+        assert [group.name for group in queue._rotation] == ["a", "b"]
+        queue.change_visibility(got["c1"].receipt_handle, 0, 2)
+        assert receive(queue, 2) == "a1 b1 e1 c1"
+
+    @pytest.mark.rule("FIFO-ORD-8")
+    def test_delayed_messages_are_not_among_the_first_ones(self) -> None:
+        queue = filled("a1 b1 c1", look_ahead=2, delay=5)
+        send(queue, "d1", 6)
+        assert (queue.counts(6), receive(queue, 6, 1)) == ((3, 0, 1), "a1")
+        assert [group.name for group in queue._rotation] == ["b", "c"]
+        assert receive(queue, 11) == "b1 c1 d1"
+
+    @pytest.mark.rule("FIFO-ORD-8")
+    @pytest.mark.rule("FIFO-VIS-4")
+    def test_a_repeated_receive_brings_others_within_reach(self) -> None:
+        queue = filled("a1 b1 c1 d1", look_ahead=1, visibility_timeout=5)
+        queue.receive(0, 1, attempt_id="x")
+        assert queue.counts(5) == (4, 0, 0)
+        assert [group.name for group in queue._rotation] == ["a"]
+        queue.receive(5, 1, attempt_id="x")
+        assert [group.name for group in queue._rotation] == ["b"]
+        queue.check(5)
+
+    @pytest.mark.rule("FIFO-ORD-8")
+    def test_dead_letters_count_where_they_come(self) -> None:
+        dead = FifoQueue(Queue(fifo=True), "dead", look_ahead=1)
+        declared = Queue(fifo=True, visibility_timeout=0, redrive=Redrive(to="dead", max_receive_count=1))
+        source = FifoQueue(declared, "source", dead_letter_queue=dead)
+        send(source, "a1 b1 c1", 0)
+        source.receive(0, 10)
+        source.receive(1, 10)
+        assert (dead.counts(1), [group.name for group in dead._rotation]) == ((3, 0, 0), ["a"])
+        assert receive(dead, 1) == "a1 b1 c1"
+
+
+class TestWithoutAnyLook:
+    """The calls by record settle what is due before they act."""
+
+    def test_take_finds_what_has_timed_out(self) -> None:
+        queue = FifoQueue(Queue(fifo=True), "q")
+        first = queue.enqueue("a1", None, 0, None, 0, "a")
+        assert queue.take(0, 1, 5) == [first]
+        assert queue.take(5, 1, 5) == [first]
+
+    def test_finish_one_lets_others_come_first_that_were_unblocked_before(self) -> None:
+        queue = FifoQueue(Queue(fifo=True), "q")
+        for body in ("a1", "b1", "b2"):
+            queue.enqueue(body, None, 0, None, 0, body[0])
+        queue.take(0, 1, 5)
+        [b1] = queue.take(0, 1, 60)
+        queue.finish_one(b1, 6)
+        assert [message.body for message in queue.take(6, 10, 5)] == ["a1", "b2"]
+
+    def test_who_hears_of_a_message_given_back_may_take_it_at_once(self) -> None:
+        queue = FifoQueue(Queue(fifo=True), "q")
+        queue.enqueue("a1", None, 0, None, 0, "a")
+        [message] = queue.take(0, 1, 60)
+        got: list[Any] = []
+        queue.on_change = lambda: got.extend(queue.take(1, 1, 60))
+        queue.extend(message, 0, 0, 1)
+        assert got == [message]
+        queue.check(1)
+
 
 class TestDeadLetters:
     def make(self, **settings: Any) -> tuple[FifoQueue, FifoQueue]:
@@ -352,6 +425,22 @@ class TestRetention:
         assert queue.counts(75) == (0, 1, 0)
         queue.check(100)
         assert queue.expired == 3
+
+    @pytest.mark.rule("SQS-RET-1")
+    @pytest.mark.parametrize("name", ["s0", "s1", "s2", "s3"])
+    def test_of_one_instant_they_go_in_any_order(self, name: str) -> None:
+        dead = FifoQueue(Queue(fifo=True, retention=60), "dead")
+        declared = Queue(fifo=True, visibility_timeout=0, redrive=Redrive(to="dead", max_receive_count=1))
+        source = FifoQueue(declared, name, dead_letter_queue=dead)
+        send(source, "a1", 0)
+        source.receive(0)
+        source.receive(0)
+        send(dead, "a2", 0)
+        assert dead.counts(60) == (2, 0, 0)
+        assert dead.counts(60.5) == (0, 0, 0)
+        send(dead, "a3", 61)
+        assert receive(dead, 61) == "a3"
+        dead.check(61)
 
     @pytest.mark.rule("SQS-RET-1")
     def test_whether_it_is_seen_or_not(self) -> None:

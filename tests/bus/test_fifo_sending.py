@@ -222,6 +222,15 @@ class TestHotPath:
         assert all(message is not None and message.deduplication_id == message.message_id for message in messages)
         assert (queue.sent, len(queue._memory)) == (2, 0)
 
+    def test_a_queue_with_a_delay_forgets_what_is_gone_as_well(self) -> None:
+        queue = make(delay=1)
+        for now in range(5_000):
+            queue.enqueue("a", None, now, None, now, "g")
+            for message in queue.take(now, 10, 30):
+                queue.finish_one(message, now)
+        assert (queue.visible, queue.delayed, queue.deleted) == (0, 1, 4_999)
+        assert len(queue._arrivals) <= 1_030
+
     @pytest.mark.parametrize("settings", [{}, {"delay": 3}, {"retention": 60}])
     def test_listeners_hear_of_what_can_be_received_or_is_due_earlier(self, settings: dict[str, Any]) -> None:
         heard: list[float] = []
@@ -229,9 +238,8 @@ class TestHotPath:
         queue.advance(0)
         if "retention" in settings:
             queue.enqueue("old", None, 0, None, 0, "old")
-            queue.settle(55)
-            queue.settle(61)
-            queue.enqueue("old", None, 61, None, 61, "old")
+            queue.enqueue("new", None, 50, None, 50, "new")
+            queue.settle(61)  # from now on each expiry is kept
         queue.on_change = lambda: heard.append(1)
         queue.enqueue("a", None, 62, None, 62, "g")
         assert heard == [1]

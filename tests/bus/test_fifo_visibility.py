@@ -122,6 +122,14 @@ class TestByRecord:
         with pytest.raises(InvalidParameterValue, match=r"^Value for parameter ReceiptHandle is invalid.*has expired"):
             queue.extend(message, 0, 20, 25)
 
+    def test_the_end_of_a_deleted_message_is_forgotten(self) -> None:
+        queue = filled("ab", retention=1_000)
+        queue.take(0, 1, 30)
+        [message] = queue.take(0, 1, 10)
+        assert queue.next_deadline() == 10
+        queue.finish_one(message, 1)
+        assert (queue.flights.index, queue.next_deadline()) == (None, 30)
+
     def test_the_end_to_end_time_of_each_is_kept(self) -> None:
         queue = filled("a")
         queue.enqueue("b", None, 2, 7, 1, "b")
