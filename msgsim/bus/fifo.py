@@ -249,6 +249,9 @@ class FifoQueue(LiveQueue):
             self.end_to_end_of(message, at)
         if self.limited:
             self._release()
+        arrivals = self._arrivals
+        while arrivals and arrivals[0].deadline == GONE:
+            arrivals.popleft()
         member: Member = message  # type: ignore[assignment]  # a queue's own
         view = self._view
         if view is not None:
@@ -777,7 +780,7 @@ class FifoQueue(LiveQueue):
             self._visible_time += now
             self._flight_time -= now
             self._close(message)
-            self._leave_view([message], now)
+        self._leave_view(back, now)
         self.flights.add(deadline, messages)
         self.due = min(self.due, deadline)
         if self._unblocked:

@@ -77,6 +77,8 @@ class LookAhead:
     def leave(self, messages: Sequence[Member]) -> list[Member]:
         """Messages are not visible any more; returns those that came within reach for them, in order.
 
+        Messages that cease to be visible together must leave together.
+
         Cost: amortised O(log n) per message.
         """
         last = self.last
@@ -102,6 +104,8 @@ class LookAhead:
             self.last = message.sequence
             if message.deadline == VISIBLE:
                 near = self._near
+                while near and near[0].deadline == GONE:
+                    near.popleft()
                 near.append(message)
                 self.count += 1
                 if len(near) > self._limit:

@@ -266,6 +266,14 @@ class TestLookAhead:
         queue.check(5)
 
     @pytest.mark.rule("FIFO-ORD-8")
+    @pytest.mark.rule("FIFO-VIS-4")
+    def test_it_brings_as_many_within_reach_as_it_hides_there(self) -> None:
+        queue = filled("a1 a2 b1 c1", look_ahead=1, visibility_timeout=5)
+        queue.receive(0, 2, attempt_id="x")
+        queue.receive(5, 2, attempt_id="x")
+        assert [group.name for group in queue._rotation] == ["b"]
+
+    @pytest.mark.rule("FIFO-ORD-8")
     def test_dead_letters_count_where_they_come(self) -> None:
         dead = FifoQueue(Queue(fifo=True), "dead", look_ahead=1)
         declared = Queue(fifo=True, visibility_timeout=0, redrive=Redrive(to="dead", max_receive_count=1))

@@ -191,3 +191,9 @@ class TestCounts:
         [message] = queue.take(7, 1, 30)
         queue.finish_one(message, 8)
         assert queue.age_of_oldest(8) == 0
+
+    @pytest.mark.rule("CW-SQS-1")
+    def test_it_is_that_of_a_message_that_is_there(self) -> None:
+        queue = filled("a", retention=60)
+        queue.enqueue("b", None, 50, None, 50, "b")
+        assert (queue.counts(70), queue.age_of_oldest(70)) == ((1, 0, 0), 20)
