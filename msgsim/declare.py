@@ -81,8 +81,6 @@ def plain(value: Any) -> Any:
     if kind is float or kind is bool:
         return value
     if isinstance(value, Integral):
-        if isinstance(value, bool):
-            return value
         whole = index(value)
         return whole if whole.bit_length() < UNSHOWN else math.copysign(math.inf, whole > 0 or -1)
     return float(value) if isinstance(value, Real) else value
@@ -204,8 +202,8 @@ class ReadOnly(dict[Any, Any]):
     def _refuse(self, *_: object, **__: object) -> Never:
         raise TypeError("a declaration does not change: make another one, with Scenario.vary or attrs.evolve")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type["ReadOnly"], tuple[dict[Any, Any]]]:
         return ReadOnly, (dict(self),)
@@ -292,9 +290,10 @@ def check_now(name: str, now: float, last: float) -> None:
         InvalidParameterValue: `now` is not a finite number.
         TimeRanBackwards: it is earlier than `last`.
 
-    Cost: O(1), and next to nothing for a float.
+    Cost: O(1), and next to nothing for a float or a whole number.
     """
-    if type(now) is float and last <= now <= LARGEST:
+    kind = type(now)
+    if (kind is float or kind is int) and -LARGEST <= now <= LARGEST and now >= last:
         return
     given = plain(now)
     if not isinstance(given, (int, float)) or isinstance(given, bool) or not abs(given) <= LARGEST:

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from msgsim.declare import Sampler, check_number, number, plain
+from msgsim.declare import Sampler, as_float, check_number, number, plain
 from msgsim.errors import DeclarationError
 
 
@@ -110,7 +110,9 @@ def as_distribution(value: Distribution | float) -> Distribution:
     return cast("Distribution", value)
 
 
-def refuse_duration(path: str, value: object, problem: str = "is neither a distribution nor a number of seconds") -> None:
+def refuse_duration(
+    path: str, value: object, problem: str = "is neither a distribution nor a number of seconds"
+) -> None:
     """Refuse what `as_distribution` made no distribution of.
 
     Args:
@@ -121,7 +123,8 @@ def refuse_duration(path: str, value: object, problem: str = "is neither a distr
     Raises:
         DeclarationError: says what was given and what is allowed.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    value = as_float(value)
+    if isinstance(value, float):
         check_number(path, value, unit="s")
     if not isinstance(value, Distribution):
         raise DeclarationError(path, f"{value!r} {problem}")

@@ -31,7 +31,6 @@ Each is also a builtin error, so that `except ValueError` keeps working.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 SHOWN = 400
 """The longest line of an error [characters]; what is longer quotes a value that nobody wants to read."""
 

@@ -87,12 +87,15 @@ class Quota:
         Raises:
             InvalidParameterValue: "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: ...".
         """
+        if isinstance(value, int if integer else (int, float)) and type(value) is not bool:
+            if self.low <= value <= self.high and value <= LARGEST:
+                return
         kind: Any = int if integer else (int, float)
-        value = plain(value)
-        bad = not isinstance(value, kind) or isinstance(value, bool) or not self.low <= value <= self.high
-        if bad or abs(value) > LARGEST:
+        given = plain(value)
+        high = min(self.high, LARGEST)
+        if not isinstance(given, kind) or isinstance(given, bool) or not self.low <= given <= high:
             reason = self.reason or f"Must be between {self.low:g} and {self.high:g}, if provided."
-            raise InvalidParameterValue(f"Value {value} for parameter {self.name} is invalid. Reason: {reason}")
+            raise InvalidParameterValue(f"Value {given} for parameter {self.name} is invalid. Reason: {reason}")
 
 
 def _up_to(last: int) -> str:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import pickle
 from array import array
 from collections.abc import Mapping
 from math import ceil, fsum, isnan, nan
@@ -342,8 +341,10 @@ def _portable(scenario: Scenario) -> Scenario:
 
 
 def _pickles(handler: object) -> bool:
+    from pickle import dumps  # noqa: PLC0415 - keeps `import msgsim` light
+
     try:
-        pickle.dumps(handler)
+        dumps(handler)
     except Exception:  # noqa: BLE001 - whatever it is that cannot be pickled has its own way to say so
         return False
     return True

@@ -7,9 +7,9 @@ from typing import Any
 
 from simpy import Environment
 
-from msgsim.bus.outbox import SendingAccount
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.moves import MoveTask
+from msgsim.bus.outbox import SendingAccount
 from msgsim.bus.queue import LiveQueue, Queue
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import TopicFanout
@@ -92,8 +92,9 @@ class Simulation:
         for name, value in (("seed", seed), ("replication", replication)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise DeclarationError(name, f"{value!r} is not a whole number")
-        length = scenario.horizon if horizon is None else as_float(horizon)
-        check_number("until", length, above=True, high=LAST_SECOND - scenario.epoch, unit="s", rule=CALENDAR)
+        length = scenario.horizon if horizon is None else horizon
+        check_number("until", length, above=True, unit="s")
+        length = _within_calendar(length, scenario)
         self.scenario = scenario
         self.seed = seed
         self.replication = replication
@@ -198,11 +199,11 @@ class Simulation:
         Raises:
             DeclarationError: `until` is in the past or not a number.
         """
-        check_number("until", until, high=LAST_SECOND - self.scenario.epoch, unit="s", rule=CALENDAR)
+        check_number("until", until, unit="s")
         check_progress(progress)
-        until = as_float(until)
         if until < self.now:
             raise DeclarationError("until", f"{until!r} is in the past; the simulation is at {self.now!r} s")
+        until = _within_calendar(until, self.scenario)
         self._board.quiet = False
         try:
             self._run(until, progress)
@@ -486,6 +487,12 @@ class Shifts:
             following = min(following, max(now + SHORTEST_SHIFT, now + (next_half - rate) / form.slope))
         if following < inf:
             self._timer.arm(following)
+
+
+def _within_calendar(until: float, scenario: Scenario) -> float:
+    check_number("until", until, high=LAST_SECOND - scenario.epoch, unit="s", rule=CALENDAR)
+    made: float = as_float(until)
+    return made
 
 
 def check_progress(progress: object) -> None:

@@ -157,8 +157,8 @@ def problem_at_topic(
         if not raw:
             problem = problem_at_queue(body, None, queues[endpoint], endpoint)
         elif given and len(given) > MESSAGE_ATTRIBUTES.high:
-            most = f"{MESSAGE_ATTRIBUTES.high:g}"
-            return "attributes", f"{len(given)} are too many for raw delivery to {endpoint!r}; allowed: {most} (SNS-ENV-4)"
+            allowed = f"allowed: {MESSAGE_ATTRIBUTES.high:g} (SNS-ENV-4)"
+            return "attributes", f"{len(given)} are too many for raw delivery to {endpoint!r}; {allowed}"
         else:
             problem = _problem_of_raw(body, given, queues[endpoint], endpoint)
         if problem is not None:

@@ -25,7 +25,6 @@ from msgsim.errors import (
     PurgeQueueInProgress,
     QueueDoesNotExist,
     ReceiptHandleIsInvalid,
-    TimeRanBackwards,
     UnknownName,
 )
 from msgsim.quotas import (

@@ -16,8 +16,8 @@ import attrs
 from msgsim.bus.contents import check_identifier
 from msgsim.bus.filters import parse_body
 from msgsim.bus.message import EPOCH, Content, format_id, id_base
-from msgsim.bus.queue import Queue
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
+from msgsim.bus.queue import Queue
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
 from msgsim.declare import check_epoch, check_name, check_now, listed
 from msgsim.distributions import Uniforms
@@ -26,15 +26,12 @@ from msgsim.errors import (
     DeclarationError,
     InvalidParameter,
     InvalidParameterValue,
-    TimeRanBackwards,
     UnknownName,
 )
 
 __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
 
-NO_FIFO = (
-    "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics (SNS-SUB-5)"
-)
+NO_FIFO = "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics (SNS-SUB-5)"
 """What is said of a subscription that cannot be."""
 
 

@@ -15,7 +15,6 @@ import attrs
 from msgsim.declare import as_float, check_number, plain
 from msgsim.errors import DeclarationError
 
-
 LATEST = 1e300
 """No curve is asked for later times [s]: their distances in milliseconds are finite."""
 
@@ -265,9 +264,10 @@ def refuse_curve(path: str, value: object, problem: str) -> Never:
     """
     if isinstance(value, (list, tuple)) and value:
         try:
-            Sum(value)  # type: ignore[arg-type]
+            Sum(tuple(value))
         except DeclarationError as error:
             raise DeclarationError(path + error.path.removeprefix("Sum.terms"), error.problem) from None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    value = as_float(value)
+    if isinstance(value, float):
         check_number(path, value, unit="1/s")
     raise DeclarationError(path, f"{value!r} {problem}")

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from msgsim.bus.contents import check_identifier
-from msgsim.declare import as_int, check_number, copied, number, text
+from msgsim.declare import as_int, check_number, copied, number
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError, InvalidParameterValue
 

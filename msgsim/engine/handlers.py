@@ -19,8 +19,8 @@ from typing import Any
 import attrs
 
 from msgsim.bus.message import Message
-from msgsim.bus.receipts import Delivery
 from msgsim.bus.queue import LiveQueue
+from msgsim.bus.receipts import Delivery
 from msgsim.declare import as_float, plain
 from msgsim.engine.actions import Action, Step
 from msgsim.errors import DeclarationError, HandlerError
@@ -158,7 +158,7 @@ class Desk:
         wait = as_float(value)
         if not isinstance(wait, float) or not 0 <= wait < inf:
             raise HandlerError(
-                f"the handler of {self._context.pool!r} {verb} {plain(value)!r}; allowed: nothing, a service time of 0 or "
-                "more [s], a list of actions, or a generator of waits [s]"
+                f"the handler of {self._context.pool!r} {verb} {plain(value)!r}; allowed: nothing, a service time of "
+                "0 or more [s], a list of actions, or a generator of waits [s]"
             )
         return wait

@@ -41,7 +41,8 @@ def _check_groups(_owner: object, _attribute: "attrs.Attribute[Any]", value: obj
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         check_number("Traffic.groups", value, low=1, unit="groups", integer=True)
     if value is not None and not isinstance(value, Groups):
-        raise DeclarationError("Traffic.groups", f"{value!r} is neither a number of groups nor UniformGroups(count) ...")
+        problem = f"{value!r} is neither a number of groups nor UniformGroups(count) ..."
+        raise DeclarationError("Traffic.groups", problem)
 
 
 def _check_deduplication_id(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:

@@ -33,6 +33,8 @@ TAGS: dict[type, str] = {
 UNHELD = ("handler",)
 """Fields that no file can hold."""
 
+NO_FUNCTION = "a file cannot hold a Python function; set it in Python"
+
 TOO_LARGE = "a whole number of more than 308 digits is not allowed"
 
 
@@ -76,7 +78,7 @@ class Reader:
         given = {}
         for key, item in value.items():
             if key in UNHELD and key in self._fields:
-                problems.add(key, "a file cannot hold a Python function; set it in Python")
+                problems.add(key, NO_FUNCTION)
             elif key not in self._fields:
                 problems.add(key, no_such("field", key, self._names()))
             else:
