@@ -87,9 +87,9 @@ class Quota:
         Raises:
             InvalidParameterValue: "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: ...".
         """
-        if isinstance(value, int if integer else (int, float)) and type(value) is not bool:
-            if self.low <= value <= self.high and value <= LARGEST:
-                return
+        usual = isinstance(value, int if integer else (int, float)) and not isinstance(value, bool)
+        if usual and self.low <= value <= self.high and value <= LARGEST:  # type: ignore[operator]
+            return
         kind: Any = int if integer else (int, float)
         given = plain(value)
         high = min(self.high, LARGEST)
