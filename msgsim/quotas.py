@@ -87,7 +87,7 @@ class Quota:
         Raises:
             InvalidParameterValue: "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: ...".
         """
-        usual = isinstance(value, int if integer else (int, float)) and not isinstance(value, bool)
+        usual = isinstance(value, int if integer else (int, float)) and type(value) is not bool
         if usual and self.low <= value <= self.high and value <= LARGEST:  # type: ignore[operator]
             return
         kind: Any = int if integer else (int, float)
