@@ -117,10 +117,7 @@ def vary_text(scenario: Scenario, path: str, text: str) -> Scenario:
     """
     from msgsim.toml import notation, problems, structuring  # noqa: PLC0415 - see above
 
-    steps = path.split(".")
-    kind = _kind_at(scenario, steps)
-    if steps[-1] in structuring.UNHELD and kind is not Any:
-        raise DeclarationError(path, structuring.NO_FUNCTION)
+    kind = _kind_at(scenario, path.split("."))
     try:
         value = notation.parse_value(text)
     except DeclarationError as error:

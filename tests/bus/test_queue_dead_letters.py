@@ -4,8 +4,7 @@ from math import inf, nextafter
 
 import pytest
 
-from msgsim.bus.queue import Queue, Redrive
-from msgsim.bus.standard import StandardQueue
+from msgsim.bus.queue import Queue, Redrive, StandardQueue
 
 
 class Dead:

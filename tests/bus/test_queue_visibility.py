@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from msgsim.bus.queue import Queue
+from msgsim.bus.queue import Queue, StandardQueue
 from msgsim.bus.receipts import Delivery
-from msgsim.bus.standard import StandardQueue
 from msgsim.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 
 
