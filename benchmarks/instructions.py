@@ -22,10 +22,14 @@ _COLLECTED = re.compile(r"Collected : (\d+)")
 
 def instructions(script: str, form: str, scale: float) -> tuple[int, int]:
     """Run one form of a model; gives its instructions and its messages."""
+    return counted(str(Path(__file__).with_name(f"{script}.py")), form, scale)
+
+
+def counted(path: str, form: str, scale: float) -> tuple[int, int]:
+    """The same of a script anywhere that knows `--only` and `--scale`."""
     tool = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}")
-    path = Path(__file__).with_name(f"{script}.py")
-    run = subprocess.run(  # noqa: S603 - the arguments are this file's own
-        [*tool, sys.executable, str(path), "--only", form, "--scale", str(scale)],
+    run = subprocess.run(  # noqa: S603 - the arguments are the benchmarks' own
+        [*tool, sys.executable, path, "--only", form, "--scale", str(scale)],
         env=os.environ | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         check=True,

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive, RedriveAllow
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.declare import DAY, HOUR, MINUTE
 from msgsim.distributions import (
@@ -20,6 +22,7 @@ from msgsim.distributions import (
 )
 from msgsim.engine.actions import Join, Publish, Retry, SendEmail, SendMessage
 from msgsim.engine.curves import Constant, Diurnal, Ramp, Spike, Steps, Trace
+from msgsim.engine.groups import GroupShares, UniformGroups, ZipfGroups
 from msgsim.engine.traffic import Traffic
 from msgsim.engine.workers import Workers
 from msgsim.errors import MsgsimError
@@ -35,8 +38,10 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Email",
     "Empirical",
     "Exponential",
+    "FifoQueue",
     "Fixed",
     "Gamma",
+    "GroupShares",
     "HOUR",
     "Join",
     "LogNormal",
@@ -49,6 +54,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Queue",
     "Ramp",
     "Redrive",
+    "RedriveAllow",
     "Retry",
     "Run",
     "Scenario",
@@ -65,8 +71,10 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Trace",
     "Traffic",
     "Uniform",
+    "UniformGroups",
     "Weibull",
     "Workers",
+    "ZipfGroups",
     "examples",
     "load",
     "simulate",

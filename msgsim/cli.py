@@ -24,7 +24,7 @@ from time import perf_counter
 from types import FrameType
 from typing import Annotated, Any, Self, TextIO
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -61,6 +61,7 @@ NOUNS = {
 }
 
 _NUMBER = r"(\d+\.?\d*(?:[eE][+-]?\d+)?)"
+_WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
 _PART = re.compile(rf"{_NUMBER}\s*(ms|s|min|m|h|d)\s*", re.ASCII)
 _DURATION = re.compile(rf"{_NUMBER}|(?:{_PART.pattern})+", re.ASCII)
 
@@ -70,6 +71,14 @@ def _version() -> str:
         return version_of("msgsim")
     except PackageNotFoundError:  # run from its source folder
         return "unknown (not installed)"
+
+
+def _whole(_kind: type, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written: what has a fraction is none, and is not rounded to one."""
+    written = tokens[0].value.strip()
+    if not _WHOLE.fullmatch(written):
+        raise ValueError(f"{written!r} is not a whole number")  # becomes a CycloptsError that names the option
+    return int(written)
 
 
 app = App(
@@ -90,7 +99,7 @@ def run_command(
     /,
     *,
     until: str | None = None,
-    seed: int = 0,
+    seed: Annotated[int, Parameter(converter=_whole)] = 0,
     warm_up: str | None = None,
     probe: str | None = None,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
@@ -215,6 +224,8 @@ def _outputs(source: str, **given: str | None) -> dict[str, str]:
     targets = {kind: path for kind, path in given.items() if path is not None}
     taken = {realpath(source): "the scenario is read from there"}
     for kind, path in targets.items():
+        if not path:
+            raise DeclarationError(f"--{kind}", "'' is not the path of a file")
         problem = _why_not(path, taken)
         if problem:
             raise DeclarationError(f"--{kind}", f"{path}: {problem}")
@@ -332,14 +343,14 @@ def _advance(simulation: Simulation, end: float, stop: _Stop, bar: _Bar) -> bool
 def _conclude(run: Run, end: float, targets: dict[str, str], *, quiet: bool) -> int:
     """Write the files first: whoever reads the summary may close it early."""
     written = []
-    failure: OSError | None = None
+    failure: DeclarationError | None = None
     writers: dict[str, Callable[[str], object]] = {"report": run.report, "json": run.to_json, "csv": run.to_csv}
     for kind, path in targets.items():
         try:
             writers[kind](path)
             written.append(f"{kind} written to {path}\n")
         except OSError as error:
-            failure = error
+            failure = DeclarationError(f"--{kind}", f"{path}: cannot be written: {error.strerror or error}")
     stopped = f"interrupted at {duration(run.until)} of {duration(end)}" if run.interrupted else ""
     if stopped:
         _complain(stopped, INTERRUPTED)

@@ -5,16 +5,33 @@ one shape: `Queue.delay: 1000 is not allowed; allowed: 0 to 900 [s] (SQS-DLY-1)`
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral, Real
+from operator import index
+from typing import Any, Never, TypeVar
 
 import attrs
 
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, InvalidParameterValue, TimeRanBackwards, UnknownName
+
+Value = TypeVar("Value")
 
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86_400.0
+
+LARGEST = sys.float_info.max
+"""The largest finite number that a float holds."""
+
+CALENDAR = "up to the year 9999"
+"""Why a time is too late."""
+
+UNSHOWN = 4_096
+"""A whole number of so many bits has more digits than may be worth quoting."""
+
+LAST_SECOND = 253_402_300_799
+"""The last second of the year 9999, in seconds since 1970: no calendar goes further."""
 
 
 def bounds(low: float, high: float, unit: str = "", rule: str = "", *, above: bool = False) -> str:
@@ -43,9 +60,10 @@ def check_number(
         DeclarationError: says what was given and what is allowed.
     """
     problem = ""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         problem = "is not a number"
-    elif not low <= value <= high or abs(value) == math.inf or (above and value == low):
+    elif not low <= value <= high or abs(value) > LARGEST or (above and value == low):
         problem = "is not allowed"
     elif integer and value != int(value):
         problem = "is not a whole number"
@@ -54,7 +72,23 @@ def check_number(
         raise DeclarationError(path, f"{value!r} {problem}; allowed: {allowed}")
 
 
-def _to_float(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A number of another library, such as NumPy's, as Python's own; anything else as it is.
+
+    Whole numbers with more digits than Python shows become infinite: no error could quote them.
+    """
+    kind = type(value)
+    if kind is float or kind is bool:
+        return value
+    if isinstance(value, Integral):
+        whole = index(value)
+        return whole if whole.bit_length() < UNSHOWN else math.copysign(math.inf, whole > 0 or -1)
+    return float(value) if isinstance(value, Real) else value
+
+
+def as_float(value: Any) -> Any:
+    """A converter: whole numbers become floats; what is no number is left to be refused."""
+    value = plain(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     try:
@@ -63,7 +97,9 @@ def _to_float(value: Any) -> Any:
         return math.inf if value > 0 else -math.inf
 
 
-def _to_int(value: Any) -> Any:
+def as_int(value: Any) -> Any:
+    """A converter: floats that are whole become whole numbers; what is no number is left to be refused."""
+    value = plain(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -87,7 +123,7 @@ def number(
         path = f"{type(owner).__name__}.{attribute.name}"
         check_number(path, value, low=low, high=high, above=above, unit=unit, rule=rule, integer=integer)
 
-    convert = _to_int if integer else _to_float
+    convert = as_int if integer else as_float
     return attrs.field(default=default, converter=convert, validator=validate, kw_only=kw_only)
 
 
@@ -118,11 +154,11 @@ def text(
     return attrs.field(default=default, validator=validate, kw_only=kw_only)
 
 
-def choice(default: Any, allowed: tuple[str, ...], rule: str = "") -> Any:
+def choice(default: Any, allowed: tuple[str, ...], rule: str = "", *, optional: bool = False) -> Any:
     """A string field out of a fixed set."""
 
     def validate(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if value not in allowed:
+        if not (isinstance(value, str) and value in allowed) and not (optional and value is None):
             source = f" ({rule})" if rule else ""
             problem = f"{value!r} is not allowed; allowed: {', '.join(allowed)}{source}"
             raise DeclarationError(f"{type(owner).__name__}.{attribute.name}", problem)
@@ -158,9 +194,112 @@ def listed(kind: type | tuple[type, ...], what: str, *, default: Any = (), kw_on
     return attrs.field(default=default, converter=convert, validator=validate, kw_only=kw_only)
 
 
+class ReadOnly(dict[Any, Any]):
+    """A mapping of a declaration: a dict that cannot be changed."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> Never:
+        raise TypeError("a declaration does not change: make another one, with Scenario.vary or attrs.evolve")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type["ReadOnly"], tuple[dict[Any, Any]]]:
+        return ReadOnly, (dict(self),)
+
+    def copy(self) -> dict[Any, Any]:
+        """A dict that can be changed."""
+        return dict(self)
+
+
 def copied(value: Any) -> Any:
     """A converter that keeps a mapping's own copy, so that a declaration does not change with its maker's dict."""
-    return dict(value) if isinstance(value, Mapping) else value
+    return ReadOnly(value) if isinstance(value, Mapping) else value
+
+
+class Named(Mapping[str, Value]):
+    """A look at live things by name: it shows what is there, and cannot be changed.
+
+    Args:
+        what: each of them is, for the error.
+        members: by name; the look follows their changes.
+    """
+
+    __slots__ = ("_members", "_what")
+
+    def __init__(self, what: str, members: Mapping[str, Value]) -> None:
+        self._what = what
+        self._members = members
+
+    def __getitem__(self, name: str) -> Value:
+        """One of them.
+
+        Raises:
+            UnknownName: there is none of that name; says which there are.
+        """
+        if name not in self:
+            raise UnknownName.among(self._what, name, self._members)
+        return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._members
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """One of them, or `default` if there is none of that name."""
+        return self._members[name] if name in self else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __repr__(self) -> str:
+        return repr(dict(self._members))
+
+
+def check_name(path: str, value: object) -> None:
+    """Refuse what is no name of a live thing.
+
+    Raises:
+        DeclarationError: not a text, or empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise DeclarationError(path, f"{value!r} is not a name; allowed: a text")
+
+
+def check_epoch(path: str, value: object) -> None:
+    """Refuse what cannot be time 0 [s since 1970].
+
+    Raises:
+        DeclarationError: not a number, or beyond the year 9999.
+    """
+    check_number(path, value, high=LAST_SECOND, unit="s since 1970", rule=CALENDAR)
+
+
+def check_now(name: str, now: float, last: float) -> None:
+    """Refuse what cannot be the time of a call.
+
+    Args:
+        name: of what is called.
+        now: [s].
+        last: time of its last call [s].
+
+    Raises:
+        InvalidParameterValue: `now` is not a finite number.
+        TimeRanBackwards: it is earlier than `last`.
+
+    Cost: O(1), and next to nothing for a float or a whole number.
+    """
+    kind = type(now)
+    if (kind is float or kind is int) and -LARGEST <= now <= LARGEST and now >= last:
+        return
+    given = plain(now)
+    if not isinstance(given, (int, float)) or isinstance(given, bool) or not abs(given) <= LARGEST:
+        raise InvalidParameterValue(f"{name}: now={given!r} is not a time; allowed: finite numbers [s]")
+    if given < last:
+        raise TimeRanBackwards.at(name, given, last)
 
 
 Sampler = Callable[[], float]

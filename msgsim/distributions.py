@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from msgsim.declare import Sampler, check_number, number
+from msgsim.declare import Sampler, as_float, check_number, number, plain
 from msgsim.errors import DeclarationError
 
 
@@ -96,14 +96,38 @@ class Distribution(ABC):
 
 
 def as_distribution(value: Distribution | float) -> Distribution:
-    """A converter for fields: a bare number becomes `Fixed`, all else stays for the validator to judge.
+    """A converter for fields: a bare number becomes `Fixed`.
+
+    All else, also a number that is negative or not finite, stays for the validator to judge; `refuse_duration` has the
+    words.
+    """
+    value = plain(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return Fixed(value)
+        except DeclarationError:
+            pass
+    return cast("Distribution", value)
+
+
+def refuse_duration(
+    path: str, value: object, problem: str = "is neither a distribution nor a number of seconds"
+) -> None:
+    """Refuse what `as_distribution` made no distribution of.
+
+    Args:
+        path: of the field.
+        value: that it left as it was.
+        problem: with what is no number either.
 
     Raises:
-        DeclarationError: the number is negative or not finite.
+        DeclarationError: says what was given and what is allowed.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Fixed(value)
-    return cast("Distribution", value)
+    value = as_float(value)
+    if isinstance(value, float):
+        check_number(path, value, unit="s")
+    if not isinstance(value, Distribution):
+        raise DeclarationError(path, f"{value!r} {problem}")
 
 
 def _squared(x: float) -> float:
@@ -484,8 +508,7 @@ def _checked_pairs(components: list[Any] | tuple[Any, ...]) -> Iterator[tuple[fl
             raise DeclarationError(path, f"{pair!r} is not a pair of weight and distribution")
         check_number(f"{path}.0", pair[0], above=True)
         distribution = as_distribution(pair[1])
-        if not isinstance(distribution, Distribution):
-            raise DeclarationError(f"{path}.1", f"{distribution!r} is neither a distribution nor a number")
+        refuse_duration(f"{path}.1", distribution, "is neither a distribution nor a number")
         yield float(pair[0]), distribution
 
 

@@ -13,9 +13,11 @@ MsgsimError
 │   ├── InvalidParameterValue (ValueError)
 │   ├── InvalidMessageContents (ValueError)
 │   ├── MissingParameter (ValueError)
+│   ├── QueueDoesNotExist (LookupError)
 │   ├── ReceiptHandleIsInvalid (LookupError)
 │   ├── OverLimit (RuntimeError)
 │   ├── PurgeQueueInProgress (RuntimeError)
+│   ├── RequestThrottled (RuntimeError)
 │   ├── InvalidParameter (ValueError)    topics
 │   ├── Throttled (RuntimeError)         outboxes and topics over their rate or quota
 │   ├── MessageRejected (ValueError)     outboxes
@@ -29,9 +31,23 @@ Each is also a builtin error, so that `except ValueError` keeps working.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SHOWN = 400
+"""The longest line of an error [characters]; what is longer quotes a value that nobody wants to read."""
+
+
+def shortened(text: str) -> str:
+    """A text without the middles of its lines that are too long to be read."""
+    return "\n".join(
+        line if len(line) <= SHOWN else f"{line[: SHOWN // 2 - 2]} ... {line[3 - SHOWN // 2 :]}"
+        for line in text.split("\n")
+    )
+
 
 class MsgsimError(Exception):
-    """The root of the tree."""
+    """The root of the tree. A value that is quoted at length is cut short here, for all of them."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(shortened(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class DeclarationError(MsgsimError, ValueError):
@@ -44,8 +60,9 @@ class DeclarationError(MsgsimError, ValueError):
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
+        self.path: str
+        self.problem: str
+        self.path, self.problem = self.args
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}" if self.path else self.problem
@@ -113,12 +130,20 @@ class ReceiptHandleIsInvalid(BusError, LookupError):  # noqa: N818 - the service
     """SQS: not a receipt handle of this queue (SQS-VIS-9)."""
 
 
+class QueueDoesNotExist(BusError, LookupError):  # noqa: N818 - the service's name
+    """SQS: the queue was deleted (SQS-Q-3, SQS-Q-6)."""
+
+
 class OverLimit(BusError, RuntimeError):  # noqa: N818 - the service's name
     """SQS: too many messages in flight for a short poll (SQS-INF-1)."""
 
 
 class PurgeQueueInProgress(BusError, RuntimeError):  # noqa: N818 - the service's name
     """SQS: a purge came less than 60 s before (SQS-PRG-2)."""
+
+
+class RequestThrottled(BusError, RuntimeError):  # noqa: N818 - the service's name
+    """SQS: over the throughput of a FIFO queue; nothing was done (FIFO-TPS-4)."""
 
 
 class InvalidParameter(BusError, ValueError):  # noqa: N818 - the service's name
@@ -144,13 +169,16 @@ class ServiceError(MsgsimError):
         code: as on the wire (GEN-2, GEN-3).
         message: the service's text.
         status: HTTP status.
+        shape: the error's name in the service's model, where it is another one: boto3 has it as `QueryErrorCode`
+            (GEN-2).
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(code, message, status)
+    def __init__(self, code: str, message: str, status: int = 400, shape: str = "") -> None:
+        super().__init__(code, message, status, shape)
         self.code = code
         self.message = message
         self.status = status
+        self.shape = shape or code
 
     def __str__(self) -> str:
         return f"{self.code} ({self.status}): {self.message}"
@@ -163,6 +191,6 @@ def no_such(what: str, given: object, known: Iterable[str]) -> str:
     "no queue named 'emial'; did you mean 'emails'? declared: audit, emails"
     """
     names = sorted(known)
-    near = get_close_matches(str(given), names, n=1)
+    near = get_close_matches(str(given)[:SHOWN], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"no {what} named {given!r}; {hint}declared: {', '.join(names) if names else 'none'}"

@@ -117,7 +117,10 @@ def vary_text(scenario: Scenario, path: str, text: str) -> Scenario:
     """
     from msgsim.toml import notation, problems, structuring  # noqa: PLC0415 - see above
 
-    kind = _kind_at(scenario, path.split("."))
+    steps = path.split(".")
+    kind = _kind_at(scenario, steps)
+    if steps[-1] in structuring.UNHELD and kind is not Any:
+        raise DeclarationError(path, structuring.NO_FUNCTION)
     try:
         value = notation.parse_value(text)
     except DeclarationError as error:

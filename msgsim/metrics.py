@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from msgsim.bus.outbox import SendingAccount
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.queue import LiveQueue
 from msgsim.bus.topic import TopicFanout
 from msgsim.engine.actions import JoinState
 from msgsim.engine.workers import WorkerPool
@@ -123,7 +123,7 @@ def metric_of(kind: str, entity: str, metric: str) -> Metric:
         UnknownName: this kind of entity has no such metric; says which it has.
     """
     table = CATALOGUE[kind]
-    if metric not in table:
+    if not isinstance(metric, str) or metric not in table:
         raise UnknownName.among(f"metric of {kind} {entity!r}", metric, table)
     return table[metric]
 
@@ -173,7 +173,7 @@ class Meter:
     def values(self, now: float) -> dict[str, float]:
         """Counters and gauges at `now`; the entity has been settled."""
         live = self.live
-        if isinstance(live, StandardQueue):
+        if isinstance(live, LiveQueue):
             gauge: dict[str, float] = {"age_of_oldest_message": live.age_of_oldest(now)}
         elif isinstance(live, WorkerPool):
             gauge = {"utilization": live.busy / live.count if live.count else 0.0}
@@ -186,7 +186,7 @@ class Meter:
     def samples(self) -> dict[str, "array[float]"]:
         """All values so far, the warm-up's included."""
         live = self.live
-        if isinstance(live, StandardQueue):
+        if isinstance(live, LiveQueue):
             return {"waiting_time": live.waits, "sojourn_time": live.sojourns, "end_to_end_time": live.end_to_end}
         if isinstance(live, (JoinState, SendingAccount)):
             return {"end_to_end_time": live.end_to_end}
@@ -195,7 +195,7 @@ class Meter:
     def integrals(self, now: float) -> dict[str, float]:
         """Integrals of gauges from time 0 to `now`."""
         live = self.live
-        if isinstance(live, StandardQueue):
+        if isinstance(live, LiveQueue):
             visible, in_flight, delayed = live.integrals(now)
             return {"visible": visible, "in_flight": in_flight, "delayed": delayed}
         if isinstance(live, WorkerPool):
@@ -211,7 +211,7 @@ class Meter:
     def settle(self, now: float) -> None:
         """Have everything done that is due by `now`."""
         live = self.live
-        if isinstance(live, (StandardQueue, TopicFanout, SendingAccount)):
+        if isinstance(live, (LiveQueue, TopicFanout, SendingAccount)):
             live.advance(now)
 
     def check(self, now: float, *, deep: bool) -> None:
@@ -221,7 +221,7 @@ class Meter:
             AuditError: says which numbers differ, and when.
         """
         live = self.live
-        if isinstance(live, StandardQueue):
+        if isinstance(live, LiveQueue):
             live.check(now, deep=deep or live.visible + live.in_flight + live.delayed < ALWAYS_DEEP)
         elif isinstance(live, (TopicFanout, SendingAccount, WorkerPool)):
             try:
@@ -320,7 +320,7 @@ class Probe:
         found = []
         for meter in self._meters:
             queue = meter.live
-            if not isinstance(queue, StandardQueue):
+            if not isinstance(queue, LiveQueue):
                 continue
             area = sum(queue.integrals(now))
             spent = queue.residence(now)

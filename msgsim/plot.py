@@ -13,7 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from msgsim.declare import DAY, HOUR, MINUTE
-from msgsim.errors import MissingExtra
+from msgsim.errors import DeclarationError, MissingExtra
 from msgsim.formats import UNTITLED, one_line
 from msgsim.rates import rates
 from msgsim.run import Run
@@ -167,7 +167,10 @@ def figure(run: Run, entities: Iterable[str] | None = None) -> Picture:
 
     Raises:
         UnknownName: there is no such entity; says which there are.
+        DeclarationError: `entities` is no list of names.
     """
+    if entities is not None and not isinstance(entities, Iterable):
+        raise DeclarationError("entities", f"{entities!r} is not a list of names")
     chosen = None if entities is None else [entities] if isinstance(entities, str) else list(entities)
     for name in chosen or ():
         run.kind(name)

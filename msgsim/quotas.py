@@ -1,6 +1,9 @@
 """Every AWS number, once: name, bounds, default, unit and the rule of the rule book it comes from.
 
 Declarations take their bounds from here, and the bus its refusals; changing a limit is one line of this file.
+
+There are two sets: the published numbers, and the relaxed ones, which ask what would be if a limit were raised. They
+are bounded by what can be at all: no time is negative, a batch has at least one entry.
 """
 
 import math
@@ -8,8 +11,16 @@ from typing import Any
 
 import attrs
 
-from msgsim.declare import check_number, number
+from msgsim.declare import LARGEST, as_float, as_int, check_number, plain
 from msgsim.errors import InvalidParameterValue
+
+PUBLISHED = "published"
+RELAXED = "relaxed"
+SETS = (PUBLISHED, RELAXED)
+"""The sets of quotas by name."""
+
+UNLIMITED = 2**53
+"""A number of things that nothing reaches, where "no limit" must be a whole number."""
 
 
 @attrs.frozen
@@ -24,6 +35,7 @@ class Quota:
         rule: the rule id that states it.
         default: what the service uses when nothing is given; None if there is no default.
         reason: the service's wording of the bounds in a refusal, where it is known.
+        relaxed: the same limit in the relaxed set; None if that set has no other.
     """
 
     name: str
@@ -33,51 +45,124 @@ class Quota:
     rule: str
     default: float | None = None
     reason: str = ""
+    relaxed: "Quota | None" = None
+
+    def raised(self, *, low: float | None = None, high: float = math.inf, default: float | None = None) -> "Quota":
+        """The same with other bounds and another default in the relaxed set; without a bound above if none is given."""
+        start = self.low if low is None else low
+        usual = self.default if default is None else default
+        return attrs.evolve(self, relaxed=Quota(self.name, start, high, self.unit, self.rule, usual))
+
+    def under(self, quotas: str | None) -> "Quota":
+        """The limit in a set; None is the published one."""
+        return self.relaxed if quotas == RELAXED and self.relaxed is not None else self
 
     def field(self, default: Any = attrs.NOTHING, *, integer: bool = False, optional: bool = False) -> Any:
-        """A declaration's field with these bounds."""
+        """A declaration's field with the bounds of the set that the declaration's own field `quotas` names."""
         value = self.default if default is attrs.NOTHING and self.default is not None else default
-        return number(
-            value, low=self.low, high=self.high, unit=self.unit, rule=self.rule, integer=integer, optional=optional
-        )
 
-    def check(self, path: str, value: object) -> None:
+        def usual(owner: Any) -> float | None:
+            return self.under(getattr(owner, "quotas", None)).default
+
+        def validate(owner: object, attribute: "attrs.Attribute[Any]", given: object) -> None:
+            if not (optional and given is None):
+                quota = self.under(getattr(owner, "quotas", None))
+                quota.check(f"{type(owner).__name__}.{attribute.name}", given, integer=integer)
+
+        if value is self.default and self.relaxed is not None and self.relaxed.default != value:
+            value = attrs.Factory(usual, takes_self=True)
+        return attrs.field(default=value, converter=as_int if integer else as_float, validator=validate)
+
+    def check(self, path: str, value: object, *, integer: bool = False) -> None:
         """Refuse a declared value outside the bounds.
 
         Raises:
             DeclarationError: with path, value, bounds and rule.
         """
-        check_number(path, value, low=self.low, high=self.high, unit=self.unit, rule=self.rule)
+        check_number(path, value, low=self.low, high=self.high, unit=self.unit, rule=self.rule, integer=integer)
 
-    def demand(self, value: float) -> None:
-        """Refuse a call's parameter outside the bounds, in the service's words.
+    def demand(self, value: object, *, integer: bool = False) -> None:
+        """Refuse a call's parameter that is no number in the bounds, in the service's words.
 
         Raises:
             InvalidParameterValue: "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: ...".
         """
-        if not self.low <= value <= self.high:
+        usual = isinstance(value, int if integer else (int, float)) and type(value) is not bool
+        if usual and self.low <= value <= self.high and value <= LARGEST:  # type: ignore[operator]
+            return
+        kind: Any = int if integer else (int, float)
+        given = plain(value)
+        high = min(self.high, LARGEST)
+        if not isinstance(given, kind) or isinstance(given, bool) or not self.low <= given <= high:
             reason = self.reason or f"Must be between {self.low:g} and {self.high:g}, if provided."
-            raise InvalidParameterValue(f"Value {value} for parameter {self.name} is invalid. Reason: {reason}")
+            raise InvalidParameterValue(f"Value {given} for parameter {self.name} is invalid. Reason: {reason}")
 
 
 def _up_to(last: int) -> str:
     return f"Must be >= 0 and <= {last}, if provided."
 
 
-DELAY = Quota("DelaySeconds", 0, 900, "s", "SQS-DLY-1", 0, _up_to(900))
-VISIBILITY_TIMEOUT = Quota("VisibilityTimeout", 0, 43_200, "s", "SQS-VIS-1", 30, _up_to(43_200))
-WAIT_TIME = Quota("WaitTimeSeconds", 0, 20, "s", "SQS-RCV-2", 0, _up_to(20))
-RETENTION = Quota("MessageRetentionPeriod", 60, 1_209_600, "s", "SQS-ATT-1", 345_600)
-MAX_MESSAGE_BYTES = Quota("MaximumMessageSize", 1_024, 1_048_576, "bytes", "SQS-ATT-1", 1_048_576)
+DELAY = Quota("DelaySeconds", 0, 900, "s", "SQS-DLY-1", 0, _up_to(900)).raised()
+VISIBILITY_TIMEOUT = Quota("VisibilityTimeout", 0, 43_200, "s", "SQS-VIS-1", 30, _up_to(43_200)).raised()
+WAIT_TIME = Quota("WaitTimeSeconds", 0, 20, "s", "SQS-RCV-2", 0, _up_to(20)).raised()
+RETENTION = Quota("MessageRetentionPeriod", 60, 1_209_600, "s", "SQS-ATT-1", 345_600).raised(low=1)
+MAX_MESSAGE_BYTES = Quota("MaximumMessageSize", 1_024, 1_048_576, "bytes", "SQS-ATT-1", 1_048_576).raised(
+    low=1, default=UNLIMITED
+)
 MAX_RECEIVE_COUNT = Quota("maxReceiveCount", 1, 1_000, "receives", "SQS-DLQ-1")
-MAX_MESSAGES = Quota("MaxNumberOfMessages", 1, 10, "messages", "SQS-RCV-1", 1)
-MAX_IN_FLIGHT = Quota("in-flight messages", 1, math.inf, "messages", "SQS-INF-1", 120_000)
-MESSAGE_ATTRIBUTES = Quota("MessageAttributes", 0, 10, "attributes", "SQS-SND-4")
-PURGE_INTERVAL = Quota("PurgeQueue interval", 60, 60, "s", "SQS-PRG-2", 60)
+MAX_MESSAGES = Quota("MaxNumberOfMessages", 1, 10, "messages", "SQS-RCV-1", 1).raised()
+MAX_IN_FLIGHT = Quota("in-flight messages", 1, math.inf, "messages", "SQS-INF-1", 120_000).raised(default=UNLIMITED)
+MESSAGE_ATTRIBUTES = Quota("MessageAttributes", 0, 10, "attributes", "SQS-SND-4").raised()
+PURGE_INTERVAL = Quota("PurgeQueue interval", 60, 60, "s", "SQS-PRG-2", 60).raised(low=0, default=0)
+ATTRIBUTE_LAG = Quota("propagation of attributes", 0, 60, "s", "SQS-ATT-2", 0)
+RETENTION_LAG = Quota("propagation of MessageRetentionPeriod", 0, 900, "s", "SQS-ATT-2", 0)
+REDRIVE_SOURCES = Quota("sourceQueueArns", 1, 10, "queues", "SQS-DLQ-6")
+MOVE_RATE = Quota("MaxNumberOfMessagesPerSecond", 1, 500, "messages/s", "SQS-MOV-3", 500).raised()
+MOVE_TIME = Quota("time of a move task", 0, 129_600, "s", "SQS-MOV-3", 129_600).raised(default=math.inf)
 RECEIVES_BEFORE_BACK = Quota("receives before the back of the queue", 3, 3, "receives", "SQS-RCV-8", 3)
+NOISY_SHARE = Quota("noisy tenant's share", 0.1, 0.1, "of all", "SQS-FAIR-3", 0.1)
+NOISY_IN_FLIGHT = Quota("noisy tenant's messages in flight", 30, 30, "messages", "SQS-FAIR-3", 30)
+QUIET_AFTER = Quota("time without flights until a tenant is quiet", 300, 300, "s", "SQS-FAIR-5", 300)
+MOVE_TASKS = Quota("active move tasks", 1, 100, "tasks", "SQS-MOV-3")
+MOVE_LIST = Quota("MaxResults", 1, 10, "tasks", "SQS-MOV-5", 1)
+BATCH_ENTRIES = Quota("Entries", 1, 10, "entries", "SQS-BAT-1")
+BATCH_BYTES = Quota("batch of messages", 1, 1_048_576, "bytes", "SQS-BAT-3")
+DELETION_LAG = Quota("DeleteQueue", 0, 60, "s", "SQS-Q-3", 0)
+CREATION_LAG = Quota("CreateQueue", 0, 1, "s", "SQS-Q-5", 0)
+NAME_REUSE = Quota("wait before a name is used again", 60, 60, "s", "SQS-Q-4", 60)
+PAGE = Quota("MaxResults", 1, 1_000, "queues", "SQS-Q-8", 1_000)
+POLICY_BYTES = Quota("Policy", 1, 8_192, "bytes", "SQS-Q-9")
+POLICY_STATEMENTS = Quota("Policy statements", 1, 20, "statements", "SQS-Q-9")
+POLICY_PRINCIPALS = Quota("Policy principals", 1, 50, "principals", "SQS-Q-9")
+POLICY_CONDITIONS = Quota("Policy conditions", 0, 10, "conditions", "SQS-Q-9")
+POLICY_ACTIONS = Quota("Policy actions", 1, 7, "actions", "SQS-Q-9")
+KMS_REUSE = Quota("KmsDataKeyReusePeriodSeconds", 60, 86_400, "s", "SQS-ATT-1", 300)
+
+DEDUPLICATION_INTERVAL = Quota("deduplication interval", 300, 300, "s", "FIFO-DUP-1", 300)
+ATTEMPT_INTERVAL = Quota("time to repeat a receive", 300, 300, "s", "FIFO-VIS-4", 300)
+LOOK_AHEAD = Quota("look-ahead for groups", 1, math.inf, "messages", "FIFO-ORD-8", 120_000).raised(default=UNLIMITED)
+FIFO_CALLS = Quota("calls of each kind to a FIFO queue or a partition of it", 1, 300, "calls/s", "FIFO-TPS-1", 300)
+FIFO_REGIONS = {
+    "us-east-1": 70_000,
+    "us-west-2": 70_000,
+    "eu-west-1": 70_000,
+    "us-east-2": 19_000,
+    "eu-central-1": 19_000,
+    "ap-south-1": 9_000,
+    "ap-southeast-1": 9_000,
+    "ap-southeast-2": 9_000,
+    "ap-northeast-1": 9_000,
+    "eu-west-2": 4_500,
+    "sa-east-1": 4_500,
+}
+"""Calls of each kind to a FIFO queue in high-throughput mode, by Region [calls/s] (FIFO-TPS-2)."""
+
+FIFO_OTHER_REGIONS = 2_400
+"""The same in all other Regions."""
 
 PUBLISH_BYTES = Quota("Message", 1, 262_144, "bytes", "SNS-PUB-1")
 FILTER_POLICY_KEYS = Quota("FilterPolicy keys", 1, 5, "keys", "SNS-FLT-8")
+FILTER_COMBINATIONS = Quota("FilterPolicy combinations", 1, 150, "combinations", "SNS-FLT-8")
 
 RECIPIENTS = Quota("recipients of one email", 1, 50, "recipients", "SES-QUO-8")
 QUOTA_WINDOW = Quota("sending quota window", 86_400, 86_400, "s", "SES-QUO-3", 86_400)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from msgsim.errors import AuditError, UnknownName
+from msgsim.declare import plain
+from msgsim.engine.handlers import LostHandler
+from msgsim.errors import AuditError, DeclarationError, UnknownName
 from msgsim.metrics import CATALOGUE, COUNTER, GAUGE, SAMPLE, STATISTICS, Metric, Record, metric_of
 from msgsim.scenario import Scenario
 from msgsim.writing import write_whole
@@ -26,7 +28,7 @@ _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 class Run:
     """A run of a scenario: finished, or as far as it got.
 
-    Pickles, and holds no live object.
+    Pickles, and holds no live object. A handler that does not pickle, such as a lambda, becomes a `LostHandler`.
 
     Attributes:
         scenario: what took part.
@@ -59,9 +61,10 @@ class Run:
         return f"<Run {self.scenario.title or 'untitled'!r} until={self.until:g} seed={self.seed} {state}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the sorted values, which are made again when they are needed."""
+        """All but the sorted values, which are made again when they are needed, and handlers that do not pickle."""
         state: dict[str, Any] = attrs.asdict(self, recurse=False)
         state["_sorted"] = {}
+        state["scenario"] = _portable(self.scenario)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -147,6 +150,7 @@ class Run:
         Raises:
             UnknownName: no such entity or metric, or the metric is a counter; or `q` is out of range.
         """
+        q = plain(q)
         if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 <= q <= 1:
             raise UnknownName(f"{q!r} is not a quantile; allowed: 0 to 1")
         values = self._ordered(entity, metric)
@@ -158,12 +162,12 @@ class Run:
         Raises:
             UnknownName: no such entity, metric or statistic, or the metric does not have it.
         """
+        if not isinstance(statistic, str) or statistic not in STATISTICS:
+            raise UnknownName.among("statistic", statistic, STATISTICS)
         if statistic in _QUANTILES:
             return self.quantile(entity, metric, _QUANTILES[statistic])
         if statistic == "max":
             return self.quantile(entity, metric, 1)
-        if statistic not in STATISTICS:
-            raise UnknownName.among("statistic", statistic, STATISTICS)
         value: float = getattr(self, statistic)(entity, metric)
         return value
 
@@ -199,6 +203,7 @@ class Run:
         Raises:
             MissingExtra: matplotlib is not installed.
             UnknownName: there is no such entity.
+            DeclarationError: `entities` is no list of names.
         """
         from msgsim.plot import figure  # noqa: PLC0415 - as above
 
@@ -209,8 +214,10 @@ class Run:
 
         Raises:
             MissingExtra: matplotlib is not installed.
+            DeclarationError: `path` is no path.
             OSError: the path cannot be written; nothing is left half written.
         """
+        _check_path(path)
         from msgsim.report import page  # noqa: PLC0415 - as above
 
         write_whole(path, page(self))
@@ -247,6 +254,8 @@ class Run:
         Raises:
             OSError: the path cannot be written; nothing is left half written.
         """
+        if path is not None:
+            _check_path(path)
         source = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
         if path is not None:
             write_whole(path, source)
@@ -260,6 +269,8 @@ class Run:
         """
         from io import StringIO  # noqa: PLC0415 - keeps `import msgsim` light
 
+        if path is not None:
+            _check_path(path)
         sink = StringIO()
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerow(["time", "entity", "metric", "value"])
@@ -287,7 +298,7 @@ class Run:
         return {"kind": record.kind, "metrics": metrics}
 
     def _record(self, entity: str) -> Record:
-        if entity not in self.records:
+        if not isinstance(entity, str) or entity not in self.records:
             raise UnknownName.among("entity", entity, self.records)
         return self.records[entity]
 
@@ -312,6 +323,31 @@ class Run:
                 after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]
                 self._sorted[key] = array("d", sorted(after))
         return self._sorted[key]
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, (str, PathLike)):
+        raise DeclarationError("path", f"{path!r} is not the path of a file")
+
+
+def _portable(scenario: Scenario) -> Scenario:
+    """The scenario, with a `LostHandler` for each handler that does not pickle."""
+    lost = {
+        name: attrs.evolve(pool, handler=LostHandler(getattr(pool.handler, "__qualname__", repr(pool.handler))))
+        for name, pool in scenario.workers.items()
+        if not _pickles(pool.handler)
+    }
+    return attrs.evolve(scenario, workers={**scenario.workers, **lost}) if lost else scenario
+
+
+def _pickles(handler: object) -> bool:
+    from pickle import dumps  # noqa: PLC0415 - keeps `import msgsim` light
+
+    try:
+        dumps(handler)
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be pickled has its own way to say so
+        return False
+    return True
 
 
 _OFFERED = {

@@ -1,21 +1,24 @@
 """Scenario: everything that takes part in a run, declared, and checked as a whole."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from msgsim.bus.drafts import problem_at_queue, problem_at_topic
 from msgsim.bus.message import COUNTER_BITS, EPOCH, id_base
 from msgsim.bus.outbox import Outbox
-from msgsim.bus.queue import Queue
-from msgsim.bus.topic import Topic
-from msgsim.declare import HOUR, copied, number, text
+from msgsim.bus.queue import Queue, check_dead_letter_queue
+from msgsim.bus.topic import NO_FIFO, Topic
+from msgsim.declare import CALENDAR, HOUR, LAST_SECOND, check_number, choice, copied, number, text
 from msgsim.engine.actions import Action, Join, Publish, SendEmail, SendMessage
 from msgsim.engine.curves import Sum
+from msgsim.engine.flows import Flows
 from msgsim.engine.traffic import Traffic
 from msgsim.engine.workers import Workers
 from msgsim.errors import DeclarationError, UnknownName, no_such
+from msgsim.quotas import MAX_MESSAGES, PUBLISHED, SETS, WAIT_TIME
 
 SECTIONS: dict[str, type] = {
     "topics": Topic,
@@ -55,6 +58,8 @@ class Scenario:
         horizon: how long a run lasts unless it says otherwise [s].
         warm_up: what happens before is left out of means and quantiles, unless a run says otherwise [s].
         epoch: time 0 in seconds since 1970.
+        quotas: which limits hold for queues that do not say: "published", or "relaxed" to ask what would be if they
+            were raised. Values beyond the published bounds need it at the queue, or the pool, itself.
         topics, queues, outboxes, traffic, workers: by name.
 
     Raises:
@@ -66,6 +71,7 @@ class Scenario:
     horizon: float = number(HOUR, above=True, unit="s")
     warm_up: float = number(0.0, unit="s")
     epoch: float = number(EPOCH, unit="s since 1970")
+    quotas: str = choice(PUBLISHED, SETS)
     topics: Mapping[str, Topic] = _section(Topic)
     queues: Mapping[str, Queue] = _section(Queue)
     outboxes: Mapping[str, Outbox] = _section(Outbox)
@@ -77,6 +83,11 @@ class Scenario:
         self._check_references()
         self._check_redrives()
         self.joins()
+        self._check_groups()
+        self._check_messages()
+        most = LAST_SECOND - min(self.horizon, LAST_SECOND)
+        check_number("Scenario.horizon", self.horizon, above=True, high=LAST_SECOND, unit="s", rule=CALENDAR)
+        check_number("Scenario.epoch", self.epoch, high=most, unit="s since 1970", rule=f"with the horizon {CALENDAR}")
 
     def to_toml(self) -> str:
         """The scenario as a TOML text that `from_toml` reads back as an equal scenario.
@@ -106,6 +117,8 @@ class Scenario:
             UnknownName: the path does not exist; says what does at that place.
             DeclarationError: the value is not allowed there.
         """
+        if not isinstance(path, str):
+            raise DeclarationError("path", f"{path!r} is not a text such as workers.mailers.count")
         try:
             varied: Scenario = _replaced(self, path.split("."), value, "")
         except DeclarationError as error:
@@ -159,6 +172,10 @@ class Scenario:
         kinds.update(dict.fromkeys(self.outboxes, "outbox"))
         return kinds
 
+    def flows(self) -> Flows:
+        """Which queues messages with and without groups can reach."""
+        return Flows(self.topics, self.queues, self.traffic, self.workers, self.joins())
+
     def _check_names(self) -> None:
         seen: dict[str, str] = {}
         bases: dict[int, str] = {}
@@ -184,10 +201,15 @@ class Scenario:
         for name, topic in self.topics.items():
             for position, subscription in enumerate(topic.subscriptions):
                 if subscription.protocol == "sqs":
-                    self._find("queue", subscription.endpoint, f"topics.{name}.subscriptions.{position}.endpoint")
+                    path = f"topics.{name}.subscriptions.{position}.endpoint"
+                    self._find("queue", subscription.endpoint, path)
+                    if self.queues[subscription.endpoint].fifo:
+                        raise DeclarationError(path, f"{subscription.endpoint!r}: {NO_FIFO}")
         for name, queue in self.queues.items():
             if queue.redrive is not None:
-                self._find("queue", queue.redrive.to, f"queues.{name}.redrive.to")
+                path = f"queues.{name}.redrive.to"
+                self._find("queue", queue.redrive.to, path)
+                check_dead_letter_queue(queue, name, self.queues[queue.redrive.to], path)
         for name, traffic in self.traffic.items():
             if traffic.to not in self.topics:
                 known = {**self.topics, **self.queues}
@@ -197,6 +219,9 @@ class Scenario:
                     raise DeclarationError(f"traffic.{name}.subject", f"{traffic.to!r} is a queue; it takes no subject")
         for name, workers in self.workers.items():
             self._find("queue", workers.queue, f"workers.{name}.queue")
+            quotas = self.queues[workers.queue].quotas or self.quotas
+            MAX_MESSAGES.under(quotas).check(f"workers.{name}.batch_size", workers.batch_size)
+            WAIT_TIME.under(quotas).check(f"workers.{name}.wait_time", workers.wait_time)
             self.check_actions(workers.on_success, f"workers.{name}.on_success")
 
     def check_actions(self, actions: Sequence[Action], path: str) -> None:
@@ -213,10 +238,72 @@ class Scenario:
                 self._find("topic", action.topic, f"{here}.topic")
             elif isinstance(action, SendMessage):
                 self._find("queue", action.queue, f"{here}.queue")
+                self._check_send(action, here)
             elif isinstance(action, Join):
                 for place, part in enumerate(action.parts):
                     self._find("worker pool", part, f"{here}.parts.{place}")
                 self.check_actions(action.then, f"{here}.then")
+
+    def _check_send(self, action: SendMessage, path: str) -> None:
+        if self.queues[action.queue].fifo:
+            if action.delay:
+                problem = f"{action.queue!r} is a FIFO queue; it takes no delay of a message's own (FIFO-SND-4)"
+                raise DeclarationError(f"{path}.delay", problem)
+        elif action.deduplication_id is not None:
+            problem = f"{action.queue!r} is a standard queue; it takes none (SQS-SND-8)"
+            raise DeclarationError(f"{path}.deduplication_id", problem)
+
+    def _check_groups(self) -> None:
+        """Whatever goes to a FIFO queue has a group (FIFO-SND-1), and only that may have an id for deduplication."""
+        for name, traffic in self.traffic.items():
+            fifo = traffic.to in self.queues and self.queues[traffic.to].fifo
+            if fifo and traffic.groups is None:
+                problem = f"is missing; {traffic.to!r} is a FIFO queue, where each message has a group (FIFO-SND-1)"
+                raise DeclarationError(f"traffic.{name}.groups", problem)
+            if not fifo and traffic.deduplication_id is not None:
+                problem = f"{traffic.to!r} is no FIFO queue; it takes none (SQS-SND-8, SNS-PUB-7)"
+                raise DeclarationError(f"traffic.{name}.deduplication_id", problem)
+        ungrouped = self.flows().ungrouped
+        for name, workers in self.workers.items():
+            if workers.queue not in ungrouped:
+                continue
+            for action, path in self._placed(workers.on_success, f"workers.{name}.on_success"):
+                if isinstance(action, SendMessage) and action.group_id is None and self.queues[action.queue].fifo:
+                    problem = (
+                        f"is missing; {action.queue!r} is a FIFO queue, where each message has a group, and those of "
+                        f"{workers.queue!r} may have none to pass on (FIFO-SND-1)"
+                    )
+                    raise DeclarationError(f"{path}.group_id", problem)
+
+    def _placed(self, actions: Sequence[Action], path: str) -> Iterator[tuple[Action, str]]:
+        """Actions and where they are declared, those of joins included."""
+        for position, action in enumerate(actions):
+            here = f"{path}.{position}"
+            yield action, here
+            if isinstance(action, Join):
+                yield from self._placed(self.joins()[action.name].then, f"{here}.then")
+
+    def _check_messages(self) -> None:
+        """What is sent is something that its target, or a queue that is subscribed to it, can take."""
+        queues = {name: queue.under(self.quotas) for name, queue in self.queues.items()}
+        for name, traffic in self.traffic.items():
+            self._check_message(traffic.to, traffic.body, traffic.attributes or {}, queues, f"traffic.{name}")
+        for name, workers in self.workers.items():
+            for action, path in self._placed(workers.on_success, f"workers.{name}.on_success"):
+                if isinstance(action, (SendMessage, Publish)):
+                    target = action.queue if isinstance(action, SendMessage) else action.topic
+                    self._check_message(target, action.body, action.attributes, queues, path)
+
+    def _check_message(
+        self, target: str, body: str | None, given: Mapping[str, Any] | None, queues: Mapping[str, Queue], path: str
+    ) -> None:
+        if target in self.topics:
+            found = problem_at_topic(body, given, self.topics[target], target, queues)
+        else:
+            found = problem_at_queue(body, given, queues[target], target)
+        if found is not None:
+            field, problem = found
+            raise DeclarationError(f"{path}.{field}", problem)
 
     def _find(self, what: str, name: str, path: str) -> None:
         sections = {"queue": self.queues, "topic": self.topics, "outbox": self.outboxes, "worker pool": self.workers}

@@ -1,15 +1,19 @@
 """Simulation: a scenario, wired and live."""
 
 from collections.abc import Callable, Mapping
-from math import inf
+from functools import partial
+from math import floor, inf
 from typing import Any
 
 from simpy import Environment
 
+from msgsim.bus.fifo import FifoQueue
+from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import SendingAccount
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.queue import LiveQueue, Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import TopicFanout
-from msgsim.declare import MINUTE, check_number
+from msgsim.declare import CALENDAR, LAST_SECOND, MINUTE, Named, as_float, check_number, plain
 from msgsim.engine.actions import (
     Action,
     Join,
@@ -21,6 +25,7 @@ from msgsim.engine.actions import (
     SendEmailStep,
     SendMessage,
     SendMessageStep,
+    SendToFifoStep,
     Step,
 )
 from msgsim.engine.arrivals import arrival_times
@@ -30,8 +35,9 @@ from msgsim.engine.curves import RateCurve
 from msgsim.engine.handlers import Desk
 from msgsim.engine.lazy import LazyStation
 from msgsim.engine.stations import Station
+from msgsim.engine.stepped import SteppedStation
 from msgsim.engine.streams import stream
-from msgsim.engine.traffic import TrafficSource
+from msgsim.engine.traffic import TrafficSource, source_of
 from msgsim.engine.workers import WorkerPool
 from msgsim.errors import DeclarationError, HandlerError
 from msgsim.metrics import Meter, Probe
@@ -39,7 +45,11 @@ from msgsim.run import Run
 from msgsim.scenario import Scenario
 
 PROBES = 100
-SHIFT_STEP = MINUTE
+SHIFT_STEP = 1.0
+"""How often a count that follows a bent curve is looked at [s]."""
+
+SHORTEST_SHIFT = 1e-6
+"""A count that follows a slope changes at most so often [s]; rounding may put it that much late."""
 
 Progress = Callable[["Simulation"], bool | None]
 """Called at each probe; returning False ends the run there."""
@@ -78,25 +88,28 @@ class Simulation:
     ) -> None:
         if not isinstance(scenario, Scenario):
             raise DeclarationError("scenario", f"{scenario!r} is not a Scenario")
+        seed, replication = plain(seed), plain(replication)
         for name, value in (("seed", seed), ("replication", replication)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise DeclarationError(name, f"{value!r} is not a whole number")
         length = scenario.horizon if horizon is None else horizon
         check_number("until", length, above=True, unit="s")
+        length = _within_calendar(length, scenario)
         self.scenario = scenario
         self.seed = seed
         self.replication = replication
         self.lazy = lazy
         self.warm_up = scenario.warm_up if warm_up is None else warm_up
         check_number("warm_up", self.warm_up, unit="s")
-        self.warm_up = float(self.warm_up)
+        self.warm_up = as_float(self.warm_up)
         self.probe_interval = min(MINUTE, length / PROBES) if probe is None else probe
         check_number("probe", self.probe_interval, above=True, unit="s")
-        self.probe_interval = float(self.probe_interval)
+        self.probe_interval = as_float(self.probe_interval)
 
         self.env = Environment()
         self._board = Board(self.env)
-        self._queues: dict[str, StandardQueue] = {}
+        self._queues: dict[str, LiveQueue] = {}
+        self._flows = scenario.flows()
         self._drivers: list[Driver] = []
         self._joins: dict[str, JoinState] = {}
         self._steps: dict[str, list[Step]] = {}
@@ -108,7 +121,7 @@ class Simulation:
             target = self._stations[queue.redrive.to] if queue.redrive else None
             if isinstance(station, LazyStation) and isinstance(target, LazyStation):
                 target.upstream.append(station)
-        ports: dict[str, LazyStation | StandardQueue] = {
+        self._ports: dict[str, Any] = {
             name: station if isinstance(station, LazyStation) else station.queue
             for name, station in self._stations.items()
         }
@@ -117,7 +130,7 @@ class Simulation:
             for name, outbox in scenario.outboxes.items()
         }
         self._topics = {
-            name: TopicFanout(topic, name, endpoints=ports, rng=self._stream(name, "deliveries"), epoch=scenario.epoch)
+            name: TopicFanout(topic, name, endpoints=self._ports, rng_of=self._deliveries, epoch=scenario.epoch)
             for name, topic in scenario.topics.items()
         }
         driven: list[TopicFanout | SendingAccount] = [*self._topics.values(), *self._outboxes.values()]
@@ -147,29 +160,29 @@ class Simulation:
         return float(self.env.now)
 
     @property
-    def queues(self) -> Mapping[str, StandardQueue]:
+    def queues(self) -> Mapping[str, LiveQueue]:
         """The live queues by name, with everything done that is due by now."""
-        return self._settled(self._queues)
+        return self._settled("queue", self._queues)
 
     @property
     def topics(self) -> Mapping[str, TopicFanout]:
         """The live topics by name."""
-        return self._settled(self._topics)
+        return self._settled("topic", self._topics)
 
     @property
     def outboxes(self) -> Mapping[str, SendingAccount]:
         """The live outboxes by name."""
-        return self._settled(self._outboxes)
+        return self._settled("outbox", self._outboxes)
 
     @property
     def workers(self) -> Mapping[str, WorkerPool]:
         """The live worker pools by name."""
-        return self._settled(self._workers)
+        return self._settled("worker pool", self._workers)
 
     @property
     def traffic(self) -> Mapping[str, TrafficSource]:
         """The live traffic sources by name."""
-        return self._settled(self._traffic)
+        return self._settled("traffic source", self._traffic)
 
     @property
     def messages(self) -> int:
@@ -187,8 +200,10 @@ class Simulation:
             DeclarationError: `until` is in the past or not a number.
         """
         check_number("until", until, unit="s")
+        check_progress(progress)
         if until < self.now:
             raise DeclarationError("until", f"{until!r} is in the past; the simulation is at {self.now!r} s")
+        until = _within_calendar(until, self.scenario)
         self._board.quiet = False
         try:
             self._run(until, progress)
@@ -240,15 +255,18 @@ class Simulation:
         self._board.probing = False
         return run
 
+    def _deliveries(self, subscription: str) -> Any:
+        return self._stream(subscription, "deliveries")
+
     def _stream(self, component: str, purpose: str) -> Any:
         return stream(self.seed, component, purpose, self.replication)
 
-    def _settled(self, live: dict[str, Any]) -> Mapping[str, Any]:
+    def _settled(self, what: str, live: dict[str, Any]) -> Mapping[str, Any]:
         if not self._board.inside:
             self._board.probing = True
             self._probe.settle(self.now)
             self._board.probing = False
-        return live
+        return Named(what, live)
 
     def _find(self, name: str, kind: str) -> Any:
         if kind == "subscription":
@@ -264,17 +282,25 @@ class Simulation:
         }
         return kinds[kind][name]
 
-    def _add_queue(self, name: str) -> StandardQueue:
+    def _add_queue(self, name: str) -> LiveQueue:
         if name not in self._queues:
-            queue = self.scenario.queues[name]
-            target = self._add_queue(queue.redrive.to) if queue.redrive else None
-            self._queues[name] = StandardQueue(queue, name, dead_letter_queue=target)
+            queue = self.scenario.queues[name].under(self.scenario.quotas)
+            target: Any = self._add_queue(queue.redrive.to) if queue.redrive else None
+            kind = FifoQueue if queue.fifo else StandardQueue
+            live = self._queues[name] = kind(queue, name, dead_letter_queue=target, rng=self._stream(name, "chance"))
+            if isinstance(live, StandardQueue) and name in self._flows.grouped:
+                live.be_fair(0.0)
+            live.on_move = self._drive
+            live.on_redeclare = partial(self._permit, name)
         return self._queues[name]
 
     def _add_station(self, name: str) -> Station | LazyStation:
         queue = self._queues[name]
         rng = self._stream(name, "polls") if queue.declaration.poll_winner == "random" else None
-        kind = LazyStation if self._is_lazy(name) else Station
+        kind: type[Station | LazyStation] = Station
+        if self._is_lazy(name):
+            stepped = queue.declaration.fifo or name in self._flows.grouped
+            kind = SteppedStation if stepped else LazyStation
         return kind(self.env, queue, self._board, rng)
 
     def _is_lazy(self, name: str) -> bool:
@@ -285,8 +311,37 @@ class Simulation:
             for pool in pools
         )
         alike = len({pool.wait_time for pool in pools}) <= 1 and all(pool.wait_time for pool in pools)
-        redrive = self.scenario.queues[name].redrive
-        return self.lazy and alone and alike and (redrive is None or self._is_lazy(redrive.to))
+        queue = self.scenario.queues[name]
+        behind = queue.redrive is None or self._is_lazy(queue.redrive.to)
+        return self.lazy and alone and alike and not _noticed(queue) and behind
+
+    def _permit(self, name: str, queue: Queue, target: LiveQueue | None) -> None:
+        """Refuse a change of attributes that would make the work of a queue noticed, which so far nobody could.
+
+        Raises:
+            DeclarationError: says what to do.
+        """
+        station = self._stations[name]
+        after = None
+        if target is not None:
+            after = self._stations.get(target.name)
+            if after is None or after.queue is not target:
+                raise DeclarationError(f"queues.{name}.redrive.to", f"{target.name!r} is no queue of this simulation")
+        if not isinstance(station, LazyStation):
+            return
+        field = _noticed(queue) or ("" if after is None or isinstance(after, LazyStation) else "redrive")
+        if field:
+            problem = (
+                "cannot become that while the work of the queue is done in one go: Simulation(..., lazy=False) can"
+            )
+            raise DeclarationError(f"queues.{name}.{field}", problem)
+        if isinstance(after, LazyStation) and station not in after.upstream:
+            after.upstream.append(station)
+
+    def _drive(self, task: MoveTask) -> None:
+        """Give a move task its deadlines."""
+        self._drivers.append(Driver(self.env, self._board, task))
+        self._drivers[-1].begin()
 
     def _add_pool(self, name: str) -> WorkerPool:
         declared = self.scenario.workers[name]
@@ -314,12 +369,13 @@ class Simulation:
     def _add_traffic(self, name: str) -> TrafficSource:
         declared = self.scenario.traffic[name]
         topic = self._topics.get(declared.to)
-        source = TrafficSource(
+        source = source_of(
             declared,
             name,
             target=self._queues[declared.to] if topic is None else topic,
             times=arrival_times(declared.rate, declared.process, self._stream(name, "arrivals")),
             epoch=self.scenario.epoch,
+            stream=self._stream,
         )
         station = None if topic is not None else self._stations[declared.to]
         if isinstance(station, LazyStation):
@@ -335,8 +391,12 @@ class Simulation:
         if isinstance(action, Publish):
             return PublishStep(action, self._topics[action.topic], epoch)
         if isinstance(action, SendMessage):
-            station = self._stations[action.queue]
-            return SendMessageStep(action, station if isinstance(station, LazyStation) else station.queue, epoch)
+            port = self._ports[action.queue]
+            declaration = self.scenario.queues[action.queue]
+            if not declaration.fifo:
+                return SendMessageStep(action, port, epoch)
+            enqueue = port.enqueue_grouped if isinstance(port, LazyStation) else port.enqueue
+            return SendToFifoStep(action, enqueue, declaration, epoch)
         if isinstance(action, Join):
             return JoinStep(self._joins[action.name], self._declared_joins[action.name].parts.index(pool))
         raise DeclarationError(f"workers.{pool}", f"{action!r} is not an action")
@@ -368,19 +428,26 @@ class Simulation:
         self._timers[0].arm(self._readings * self.probe_interval)
 
 
+def _noticed(queue: Queue) -> str:
+    """What lets others notice the work of a queue while it happens, by the name of the field; "" if nothing does."""
+    quiet = ("sampled", 1.0), ("duplicates", 0.0), ("disorder", 0.0), ("old_handle", "ignored")
+    return next((name for name, value in quiet if getattr(queue, name) != value), "")
+
+
 class Driver:
-    """Gives a topic or an outbox its deadlines."""
+    """Gives a topic, an outbox or a move task its deadlines."""
 
     __slots__ = ("_board", "_env", "_live", "_timer")
 
-    def __init__(self, env: Environment, board: Board, live: TopicFanout | SendingAccount) -> None:
+    def __init__(self, env: Environment, board: Board, live: TopicFanout | SendingAccount | MoveTask) -> None:
         self._env = env
         self._board = board
         self._live = live
         self._timer = Timer(env, self._due, Turn.DEADLINE)
-        live.on_change = self._changed
+        live.on_change = self.begin
 
-    def _changed(self) -> None:
+    def begin(self) -> None:
+        """Be there when it is due; also if that has become earlier."""
         due = self._live.next_deadline()
         if due is not None and due < self._timer.time:
             self._timer.arm(max(due, self._env.now))
@@ -389,13 +456,16 @@ class Driver:
         board = self._board
         board.inside = board.early = True
         self._live.advance(now)
-        self._changed()
+        self.begin()
         board.inside = board.early = False
         board.flush(now)
 
 
 class Shifts:
-    """Resizes a pool along a curve: at its breakpoints, and every minute where it slopes."""
+    """Resizes a pool along a curve: to the nearest whole number of workers, half a worker up.
+
+    It looks at breakpoints; on a straight slope, where the next worker comes or goes; on a bend, every second.
+    """
 
     __slots__ = ("_curve", "_pool", "_timer")
 
@@ -406,12 +476,33 @@ class Shifts:
         self._timer.arm(0.0)
 
     def _change(self, now: float) -> None:
-        self._pool.shift(round(self._curve.rate(now)), now)
-        end, form = self._curve.stretch(now)
-        level_only = not (form.slope or form.tails or form.waves)
-        following = end if level_only else min(end, now + SHIFT_STEP)
+        rate = self._curve.rate(now)
+        count = floor(rate + 0.5)
+        self._pool.shift(count, now)
+        following, form = self._curve.stretch(now)
+        if form.tails or form.waves:
+            following = min(following, now + SHIFT_STEP)
+        elif form.slope:
+            next_half = count + 0.5 if form.slope > 0.0 else count - 0.5
+            following = min(following, max(now + SHORTEST_SHIFT, now + (next_half - rate) / form.slope))
         if following < inf:
             self._timer.arm(following)
+
+
+def _within_calendar(until: float, scenario: Scenario) -> float:
+    check_number("until", until, high=LAST_SECOND - scenario.epoch, unit="s", rule=CALENDAR)
+    made: float = as_float(until)
+    return made
+
+
+def check_progress(progress: object) -> None:
+    """Refuse what cannot be called at each probe.
+
+    Raises:
+        DeclarationError: says what was given.
+    """
+    if progress is not None and not callable(progress):
+        raise DeclarationError("progress", f"{progress!r} is not a function of the simulation")
 
 
 def simulate(
@@ -444,8 +535,9 @@ def simulate(
         DeclarationError: an argument is not allowed.
         AuditError: a message is unaccounted for; a bug in msgsim.
     """
+    check_progress(progress)
     simulation = Simulation(scenario, seed=seed, warm_up=warm_up, probe=probe, horizon=until, replication=replication)
-    end = scenario.horizon if until is None else float(until)
+    end = scenario.horizon if until is None else as_float(until)
     if simulation.warm_up >= end:
         raise DeclarationError("warm_up", f"{simulation.warm_up!r} leaves nothing of a run of {end!r} s")
     simulation.run(end, progress)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from math import isclose
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,3 +125,11 @@ def test_a_waiting_message_takes_at_most_200_bytes(name: str) -> None:
     import memory
 
     assert memory.traced(memory.KEEPERS[name], 5_000) <= memory.LIMIT
+
+
+def test_fifo_queues_lose_nothing_however_much_they_hold() -> None:
+    fifo: Any = import_module("fifo")
+    assert fifo.standard(100) > 0.0
+    assert fifo.fifo(100) > 0.0
+    for measure in fifo.KINDS.values():
+        assert measure(100, 100) > 0.0

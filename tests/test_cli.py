@@ -319,7 +319,9 @@ def test_version(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "nope"], "no example or file named 'nope'; declared: appointment-reminders, black-friday"),
         (["run", "SMALL", "too", "many"], "Unused Tokens: ['too', 'many']"),
         (["run", "SMALL", "--sedd", "1"], "Unknown option: --sedd. Did you mean --seed?"),
-        (["run", "SMALL", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int'),
+        (["run", "SMALL", "--seed", "x"], "Invalid value for --seed: 'x' is not a whole number"),
+        (["run", "SMALL", "--seed", "1.5"], "Invalid value for --seed: '1.5' is not a whole number"),
+        (["run", "SMALL", "--report", ""], "--report: '' is not the path of a file"),
         (["run", "SMALL", "--until"], "--until requires an argument"),
         (["rn"], 'Unknown command "rn". Did you mean "run"?'),
         (["examples", "nope"], "no example named 'nope'"),
@@ -338,14 +340,15 @@ def test_version(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "SMALL", "--set", "workers.w.count=many"], "workers.w.count: 'many' is neither a whole number nor"),
         (["run", "SMALL", "--set", "workers.w.count=0"], "workers.w.count: 0 is not allowed; allowed: 1 or more"),
         (["run", "SMALL", "--set", "traffic.t.rate=-1"], "traffic.t.rate: -1 is not allowed; allowed: 0 or more"),
+        (["run", "SMALL", "--set", "workers.w.handler=f"], "workers.w.handler: a file cannot hold a Python function"),
         (["run", "SMALL", "--set", "horizon=0"], "horizon: 0.0 is not allowed; allowed: more than 0"),
         (
             ["run", "SMALL", "--report", "/nope/report.html"],
             "--report: /nope/report.html: cannot be written: No such file",
         ),
         (["run", "SMALL", "--json", "SMALL/out.json"], "cannot be written: Not a directory"),
-        (["run", "SMALL", "--json", "a\0b"], "--json: a\0b: cannot be written: embedded null byte"),
-        (["run", "a\0b"], "a\0b: cannot be read: embedded null byte"),
+        (["run", "SMALL", "--json", "a\0b"], "--json: a\0b: cannot be written: embedded null "),
+        (["run", "a\0b"], "a\0b: cannot be read: embedded null "),
         (["run", "SMALL", "--csv", "FOLDER"], ": is a folder"),
         (["run", "SMALL", "--csv", "SMALL"], "small.toml: the scenario is read from there"),
         (["run", "SMALL", "--json", "FOLDER/a", "--csv", "FOLDER/a"], "/a: --json is written there"),
@@ -438,7 +441,7 @@ def test_a_full_disk_does_not_hide_the_summary(
     assert cli.main(["run", small, "--json", str(path)]) == 2
     out, err = capsys.readouterr()
     assert out.startswith("small\n")
-    assert err == f"msgsim: {path}: No space left on device\n"
+    assert err == f"msgsim: --json: {path}: cannot be written: No space left on device\n"
 
 
 def test_books_that_do_not_balance_are_status_1(small: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

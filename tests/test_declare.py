@@ -2,9 +2,11 @@
 
 import math
 import pickle
+from fractions import Fraction
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,11 @@ from msgsim.declare import (
     DAY,
     HOUR,
     MINUTE,
+    Named,
     bounds,
+    check_epoch,
+    check_name,
+    check_now,
     check_number,
     choice,
     copied,
@@ -21,9 +27,10 @@ from msgsim.declare import (
     instance,
     listed,
     number,
+    plain,
     text,
 )
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, InvalidParameterValue, TimeRanBackwards, UnknownName
 
 
 def refused(make: Any, value: object, words: str) -> None:
@@ -59,9 +66,14 @@ class TestCheckNumber:
     def test_takes_what_is_in_the_bounds(self, value: float) -> None:
         check_number("x", value, high=5)
 
-    @pytest.mark.parametrize("value", [math.nextafter(0, -1), 5.000001, math.nan, math.inf, -math.inf, 10**400])
+    @pytest.mark.parametrize("value", [math.nextafter(0, -1), 5.000001, math.nan, math.inf, -math.inf, 10**300])
     def test_refuses_what_is_not(self, value: float) -> None:
         refused(lambda value: check_number("x", value, high=5), value, f"x: {value!r} is not allowed; allowed: 0 to 5")
+
+    def test_refuses_whole_numbers_that_no_float_holds(self) -> None:
+        check_number("x", 10**308)
+        with pytest.raises(DeclarationError, match=r"^x: 1000.* is not allowed; allowed: 0 or more$"):
+            check_number("x", 10**309)
 
     @pytest.mark.parametrize("value", [math.inf, math.nan])
     def test_refuses_what_is_not_finite_though_there_is_no_upper_bound(self, value: float) -> None:
@@ -188,3 +200,102 @@ class TestFields:
             Thing(size=9)
         again = pickle.loads(pickle.dumps(raised.value))  # noqa: S301 - our own bytes
         assert (again.path, again.problem) == ("Thing.size", "9.0 is not allowed; allowed: 0 to 5 [s] (X-1)")
+
+
+class TestForeignNumbers:
+    @pytest.mark.parametrize("value", [np.int64(3), np.float64(3), np.float32(3), Fraction(3)])
+    def test_become_pythons_own(self, value: Any) -> None:
+        thing = Thing(size=value, count=value)
+        assert (type(thing.size), type(thing.count)) == (float, int)
+        assert thing == Thing(size=3, count=3)
+        check_number("x", value)
+
+    @pytest.mark.parametrize("value", [np.True_, np.array([1, 2])])
+    def test_what_is_none_is_refused(self, value: Any) -> None:
+        with pytest.raises(DeclarationError, match="is not a number"):
+            Thing(size=value)
+        with pytest.raises(DeclarationError, match="is not allowed; allowed: one, two"):
+            Thing(kind=value)
+
+    def test_whole_numbers_that_cannot_be_shown_are_infinite(self) -> None:
+        assert (plain(10**5_000), plain(-(10**5_000))) == (math.inf, -math.inf)
+
+    @pytest.mark.parametrize("value", [True, "x", None])
+    def test_anything_else_stays_what_it_is(self, value: Any) -> None:
+        assert plain(value) is value
+
+
+class TestReadOnly:
+    def test_cannot_be_changed(self) -> None:
+        table = Thing(table={"a": 1}).table
+        changes: list[Any] = [
+            lambda: table.update(b=2),
+            lambda: table.pop("a"),
+            table.clear,
+            table.popitem,
+            lambda: table.setdefault("b", 2),
+            lambda: table.__setitem__("a", 2),
+            lambda: table.__delitem__("a"),
+            lambda: table.__ior__({"b": 2}),
+        ]
+        for change in changes:
+            with pytest.raises(TypeError, match=r"make another one, with Scenario.vary or attrs.evolve"):
+                change()
+        assert table == {"a": 1}
+
+    def test_is_a_dict_in_all_else(self) -> None:
+        table = Thing(table={"a": 1}).table
+        assert repr(table) == "{'a': 1}"
+        assert table | {"b": 2} == {"a": 1, "b": 2}
+        again = pickle.loads(pickle.dumps(table))  # noqa: S301 - our own bytes
+        assert (type(again), again) == (type(table), table)
+        free = table.copy()
+        free["b"] = 2
+        assert (free, table) == ({"a": 1, "b": 2}, {"a": 1})
+
+
+class TestNamed:
+    def test_shows_what_is_there_and_names_what_is_not(self) -> None:
+        members = {"emails": 1}
+        named = Named("queue", members)
+        members["audit"] = 2
+        assert (named["emails"], len(named), list(named)) == (1, 2, ["emails", "audit"])
+        assert (named.get("emails"), named.get("emial"), named.get("emial", 7)) == (1, None, 7)
+        assert ("emails" in named, [] in named) == (True, False)
+        assert repr(named) == "{'emails': 1, 'audit': 2}"
+        assert named == {"emails": 1, "audit": 2}
+        with pytest.raises(UnknownName) as raised:
+            named["emial"]
+        assert str(raised.value) == "no queue named 'emial'; did you mean 'emails'? declared: audit, emails"
+        assert not hasattr(named, "pop")
+
+
+class TestNow:
+    @pytest.mark.parametrize("now", [5, 5.0, np.int64(5), 1e308])
+    def test_is_a_finite_number(self, now: float) -> None:
+        check_now("q", now, 5.0)
+
+    @pytest.mark.parametrize("now", ["x", None, True, math.inf, -math.inf, math.nan, 10**400, [1]])
+    def test_is_nothing_else(self, now: Any) -> None:
+        with pytest.raises(InvalidParameterValue, match=r"q: now=.* is not a time; allowed: finite numbers"):
+            check_now("q", now, 5.0)
+
+    def test_does_not_run_backwards(self) -> None:
+        with pytest.raises(TimeRanBackwards, match=r"q: time can't go backwards: now=4 is earlier than .* 5\.0"):
+            check_now("q", 4, 5.0)
+
+
+def test_names_of_live_things_are_texts() -> None:
+    check_name("Queue.name", "q")
+    for name in (3, ""):
+        refused(
+            lambda name: check_name("Queue.name", name), name, f"Queue.name: {name!r} is not a name; allowed: a text"
+        )
+
+
+def test_time_0_leaves_room_in_the_calendar() -> None:
+    check_epoch("Account.epoch", 253_402_300_799)
+    words = (
+        "Account.epoch: 253402300800 is not allowed; allowed: 0 to 253402300799 [s since 1970] (up to the year 9999)"
+    )
+    refused(lambda value: check_epoch("Account.epoch", value), 253_402_300_800, words)

@@ -25,6 +25,7 @@ from msgsim.distributions import (
     Uniform,
     Weibull,
     as_distribution,
+    refuse_duration,
 )
 from msgsim.errors import DeclarationError
 
@@ -328,10 +329,10 @@ def test_every_class_has_a_name_for_files() -> None:
 def test_a_bare_number_is_fixed() -> None:
     assert as_distribution(2) == as_distribution(2.0) == Fixed(2)
     assert as_distribution(HIT_OR_MISS) is HIT_OR_MISS
-    others: list[Any] = [None, "2", True, [2]]
+    others: list[Any] = [None, "2", True, [2], -2]
     assert [as_distribution(other) for other in others] == others
-    with pytest.raises(DeclarationError, match=r"^Fixed.value: -2\.0 is not allowed; allowed: 0 or more \[s\]$"):
-        as_distribution(-2)
+    with pytest.raises(DeclarationError, match=r"^Workers.x: -2\.0 is not allowed; allowed: 0 or more \[s\]$"):
+        refuse_duration("Workers.x", -2)
 
 
 WEIGHTED = "is neither a distribution nor a number"
@@ -376,7 +377,7 @@ WEIGHTED = "is neither a distribution nor a number"
         ),
         (Mixture, ([(1, "2")],), f"Mixture.components.0.1: '2' {WEIGHTED}"),
         (Mixture, ([(1, True)],), f"Mixture.components.0.1: True {WEIGHTED}"),
-        (Mixture, ([(1, -2)],), "Fixed.value: -2.0 is not allowed; allowed: 0 or more [s]"),
+        (Mixture, ([(1, -2)],), "Mixture.components.0.1: -2.0 is not allowed; allowed: 0 or more [s]"),
         (Gamma(1, 2).quantile, (1.5,), "Gamma.quantile: 1.5 is not allowed; allowed: 0 to 1"),
         (Gamma(1, 2).quantile, (math.nan,), "Gamma.quantile: nan is not allowed; allowed: 0 to 1"),
     ],

@@ -90,6 +90,8 @@ def test_a_service_error_has_code_message_and_status() -> None:
     error = ServiceError("InvalidParameterValue", "Value 11 is invalid.")
     assert (error.code, error.message, error.status) == ("InvalidParameterValue", "Value 11 is invalid.", 400)
     assert str(error) == "InvalidParameterValue (400): Value 11 is invalid."
+    assert error.shape == "InvalidParameterValue"
+    assert ServiceError("QueueAlreadyExists", "There is one.", shape="QueueNameExists").shape == "QueueNameExists"
 
 
 def test_time_ran_backwards_names_who_noticed_and_both_times() -> None:
@@ -121,3 +123,13 @@ class TestNoSuch:
 
     def test_is_what_an_unknown_name_says(self) -> None:
         assert str(UnknownName.among("queue", "x", ["a"])) == no_such("queue", "x", ["a"])
+
+
+def test_a_value_that_is_quoted_at_length_is_cut_short() -> None:
+    error = errors.DeclarationError("x" * 1_000, "y" * 1_000 + "\nz")
+    assert (len(error.path), len(error.problem)) == (400, 402)
+    assert error.problem == "y" * 198 + " ... " + "y" * 197 + "\nz"
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert str(again) == str(error)
+    assert len(str(errors.UnknownName.among("queue", "x" * 100_000, ["a"]))) == 400
+    assert str(errors.DeclarationError("", "y" * 400)) == "y" * 400

@@ -9,7 +9,15 @@ import msgsim as ms
 from msgsim.errors import MsgsimError
 from msgsim.files import example
 
-NAMES = ["appointment-reminders", "black-friday", "incident-management", "month-end", "order-processing"]
+NAMES = [
+    "appointment-reminders",
+    "black-friday",
+    "hot-account",
+    "incident-management",
+    "month-end",
+    "noisy-tenant",
+    "order-processing",
+]
 
 
 @cache

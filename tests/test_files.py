@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import msgsim as ms
 from msgsim import files
+from msgsim.bus.contents import find_forbidden
+from msgsim.bus.templates import literal
 from msgsim.distributions import Distribution
 from msgsim.engine.curves import RateCurve, Sum
 from msgsim.errors import DeclarationError, UnknownName
@@ -17,7 +19,9 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TEMPLATES = TEXTS.map(lambda text: text.replace("{", "{{").replace("}", "}}")) | st.sampled_from(
     ["{n}", "order {n} on {date:+3d}", "{attributes[kind]} € {elapsed:.0f} s"]
 )
-BODIES = TEMPLATES.filter(bool)
+SENT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=12)
+BODIES = TEMPLATES.filter(lambda text: bool(text) and not find_forbidden(literal(text)))
+SUBJECTS = st.from_regex("[!-~][ -~]{0,11}", fullmatch=True)
 POSITIVE = st.floats(0, 1e9, exclude_min=True)
 RATES = st.floats(0, 1e9) | st.integers(0, 10**6)
 
@@ -86,8 +90,11 @@ def curves() -> st.SearchStrategy[RateCurve]:
     return single | st.lists(single, min_size=1, max_size=3).map(Sum)
 
 
-VALUES = st.one_of(TEXTS, st.booleans(), st.integers(), st.floats(allow_nan=False))
-ATTRIBUTES = st.dictionaries(TEXTS, VALUES | st.lists(VALUES, max_size=3), max_size=3)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.one_of(SENT, st.booleans(), NUMBERS)
+LISTS = st.lists(VALUES, min_size=1, max_size=3)
+ATTRIBUTES = st.dictionaries(NAMES, VALUES | LISTS | LISTS.map(tuple), max_size=3)
+QUEUE_ATTRIBUTES = st.dictionaries(NAMES, SENT | NUMBERS | LISTS, max_size=3)
 POLICIES = st.dictionaries(
     TEXTS.filter(lambda key: "." not in key and key != "$or"),
     st.lists(st.none() | st.booleans() | TEXTS | st.integers() | st.floats(-1e9, 1e9), min_size=1, max_size=3),
@@ -161,9 +168,10 @@ def outboxes() -> st.SearchStrategy[ms.Outbox]:
 def actions(queue_names: list[str], topic_names: list[str], outbox_names: list[str]) -> st.SearchStrategy[Any]:
     kinds: list[st.SearchStrategy[Any]] = []
     if outbox_names:
-        to = TEMPLATES | st.lists(TEMPLATES, max_size=2)
+        to = TEMPLATES | st.lists(TEMPLATES, min_size=1, max_size=2)
+        cc = TEMPLATES | st.lists(TEMPLATES, max_size=2)
         kinds.append(
-            st.builds(ms.SendEmail, st.sampled_from(outbox_names), to=to, subject=TEMPLATES, body=TEMPLATES, cc=to)
+            st.builds(ms.SendEmail, st.sampled_from(outbox_names), to=to, subject=TEMPLATES, body=TEMPLATES, cc=cc)
         )
         kinds.append(st.builds(ms.SendEmail, st.sampled_from(outbox_names)))
     if topic_names:
@@ -171,9 +179,9 @@ def actions(queue_names: list[str], topic_names: list[str], outbox_names: list[s
             st.builds(
                 ms.Publish,
                 st.sampled_from(topic_names),
-                body=optional(TEMPLATES),
+                body=optional(BODIES),
                 attributes=optional(ATTRIBUTES),
-                subject=optional(TEXTS),
+                subject=optional(SUBJECTS),
             )
         )
     if queue_names:
@@ -181,8 +189,8 @@ def actions(queue_names: list[str], topic_names: list[str], outbox_names: list[s
             st.builds(
                 ms.SendMessage,
                 st.sampled_from(queue_names),
-                body=optional(TEMPLATES),
-                attributes=optional(ATTRIBUTES),
+                body=optional(BODIES),
+                attributes=optional(QUEUE_ATTRIBUTES),
                 delay=optional(at_most(900)),
             )
         )
@@ -225,8 +233,8 @@ def scenarios(draw: st.DrawFn) -> ms.Scenario:
             rate=draw(curves()),
             process=draw(st.sampled_from(["poisson", "regular"])),
             body=draw(BODIES),
-            attributes=draw(optional(ATTRIBUTES)),
-            subject=draw(optional(TEXTS)) if to in topic_names else None,
+            attributes=draw(optional(ATTRIBUTES if to in topic_names else QUEUE_ATTRIBUTES)),
+            subject=draw(optional(SUBJECTS)) if to in topic_names else None,
         )
     pool_names = pool_names if queue_names else []
     made_pools = {name: draw(pools(queue_names, topic_names, outbox_names)) for name in pool_names}
@@ -266,8 +274,10 @@ def test_what_is_written_is_read_back_as_an_equal_scenario(scenario: ms.Scenario
 
 @given(ATTRIBUTES)
 def test_attributes_keep_their_types(attributes: dict[str, Any]) -> None:
-    scenario = ms.Scenario(queues={"q": ms.Queue()}, traffic={"t": ms.Traffic(to="q", rate=1, attributes=attributes)})
-    assert repr(ms.Scenario.from_toml(scenario.to_toml()).traffic["t"].attributes) == repr(attributes)
+    scenario = ms.Scenario(topics={"o": ms.Topic()}, traffic={"t": ms.Traffic(to="o", rate=1, attributes=attributes)})
+    kept = {name: list(value) if isinstance(value, tuple) else value for name, value in attributes.items()}
+    assert repr(scenario.traffic["t"].attributes) == repr(kept)
+    assert repr(ms.Scenario.from_toml(scenario.to_toml()).traffic["t"].attributes) == repr(kept)
 
 
 def test_the_text_is_laid_out_as_a_person_would() -> None:
@@ -382,13 +392,11 @@ def pool(**given: Any) -> ms.Scenario:
         (pool(service_time=Own(1)), "workers.w.service_time: Own(value=1.0) is of a class of your own"),
         (traffic(attributes={"a": b"x"}), "traffic.t.attributes.a: b'x' is bytes, which TOML cannot hold"),
         (
-            traffic(attributes={"a b": [1, None]}),
-            'traffic.t.attributes."a b".1: None is not a value that TOML can hold',
+            traffic(attributes={"a.b": [1, None]}),
+            'traffic.t.attributes."a.b".1: None is not a value that TOML can hold',
         ),
-        (traffic(attributes={5: 1}), "traffic.t.attributes: 5 is not a name; allowed: a text"),
         (traffic(attributes={"a": 10**400}), "traffic.t.attributes.a: a whole number of more than 308 digits"),
-        (traffic(body="\ud800"), r"traffic.t.body: '\ud800' has half of a surrogate pair, which no file can hold"),
-        (traffic(attributes={"\ud800": 1}), r"traffic.t.attributes: '\ud800' has half of a surrogate pair"),
+        (traffic(event="\ud800"), r"traffic.t.event: '\ud800' has half of a surrogate pair, which no file can hold"),
     ],
 )
 def test_what_no_file_can_hold_is_refused_with_its_place(scenario: ms.Scenario, message: str) -> None:
@@ -433,7 +441,7 @@ def test_traces_are_read_beside_the_file(tmp_path: Path) -> None:
         ('file = ""', "traffic.a.rate.file: must not be empty"),
         ('file = "x", scale = -1', "traffic.a.rate.scale: -1 is not allowed; allowed: 0 or more"),
         ("counts = [1, -1], width = 60", "traffic.a.rate.counts.1: -1.0 is not allowed"),
-        (f"counts = [1{'0' * 400}], width = 60", "traffic.a.rate.counts: a whole number of more than 308 digits"),
+        (f"counts = [1{'0' * 400}], width = 60", "traffic.a.rate.counts.0: inf is not allowed; allowed: 0 or more"),
     ],
 )
 def test_a_bad_trace_is_refused_with_its_place(rate: str, message: str) -> None:
@@ -506,7 +514,7 @@ BASE = ms.Scenario(
     outboxes={"ses": ms.Outbox()},
     traffic={
         "shop": ms.Traffic(
-            to="orders", rate=ms.Constant(2) + ms.Spike(600, 400, 120), attributes={"kind": "a", "deep": {"x": 1}}
+            to="orders", rate=ms.Constant(2) + ms.Spike(600, 400, 120), attributes={"kind": "a", "deep": ["x", 1]}
         )
     },
     workers={
@@ -535,7 +543,7 @@ BASE = ms.Scenario(
         ("traffic.shop.rate", "[1, 2]", Sum([1, 2])),
         ("traffic.shop.attributes.kind", "2026-01-01", "2026-01-01"),
         ("traffic.shop.attributes.new", "[1, 'b']", [1, "b"]),
-        ("traffic.shop.attributes.deep.x", "2", 2),
+        ("traffic.shop.attributes.deep.1", "2", 2),
         ("traffic.shop.to", "emails", "emails"),
         ("topics.orders.subscriptions.0.filter_policy", "{kind=['b']}", {"kind": ["b"]}),
         ("topics.orders.subscriptions.0.filter_policy.kind", '["b"]', ["b"]),
@@ -567,7 +575,7 @@ def test_a_text_becomes_what_its_place_holds(path: str, text: str, value: Any) -
 
     found = follow(files.vary_text(BASE, path, text), path.split("."))
     assert found == value
-    assert type(found) is type(value)
+    assert isinstance(found, type(value))
 
 
 @pytest.mark.parametrize(

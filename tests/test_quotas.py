@@ -27,9 +27,33 @@ ALL = {name: value for name, value in vars(quotas).items() if isinstance(value, 
         ("MAX_IN_FLIGHT", 1, inf, 120_000),
         ("MESSAGE_ATTRIBUTES", 0, 10, None),
         ("PURGE_INTERVAL", 60, 60, 60),
+        ("ATTRIBUTE_LAG", 0, 60, 0),
+        ("RETENTION_LAG", 0, 900, 0),
+        ("REDRIVE_SOURCES", 1, 10, None),
         ("RECEIVES_BEFORE_BACK", 3, 3, 3),
+        ("MOVE_RATE", 1, 500, 500),
+        ("MOVE_TIME", 0, 129_600, 129_600),
+        ("MOVE_TASKS", 1, 100, None),
+        ("MOVE_LIST", 1, 10, 1),
+        ("BATCH_ENTRIES", 1, 10, None),
+        ("BATCH_BYTES", 1, 2**20, None),
+        ("DELETION_LAG", 0, 60, 0),
+        ("CREATION_LAG", 0, 1, 0),
+        ("NAME_REUSE", 60, 60, 60),
+        ("PAGE", 1, 1_000, 1_000),
+        ("POLICY_BYTES", 1, 8_192, None),
+        ("POLICY_STATEMENTS", 1, 20, None),
+        ("POLICY_PRINCIPALS", 1, 50, None),
+        ("POLICY_CONDITIONS", 0, 10, None),
+        ("POLICY_ACTIONS", 1, 7, None),
+        ("KMS_REUSE", 60, 86_400, 300),
+        ("DEDUPLICATION_INTERVAL", 300, 300, 300),
+        ("ATTEMPT_INTERVAL", 300, 300, 300),
+        ("LOOK_AHEAD", 1, inf, 120_000),
+        ("FIFO_CALLS", 1, 300, 300),
         ("PUBLISH_BYTES", 1, 2**18, None),
         ("FILTER_POLICY_KEYS", 1, 5, None),
+        ("FILTER_COMBINATIONS", 1, 150, None),
         ("RECIPIENTS", 1, 50, None),
         ("QUOTA_WINDOW", 86_400, 86_400, 86_400),
         ("SANDBOX_SEND_RATE", 1, 1, 1),
@@ -45,12 +69,44 @@ def test_the_numbers(name: str, low: float, high: float, default: float | None) 
 @pytest.mark.parametrize("quota", ALL.values(), ids=ALL)
 def test_each_names_its_rule_and_its_default_is_allowed(quota: Quota) -> None:
     service, area, number = quota.rule.split("-")
-    assert service in {"SQS", "SNS", "SES"}
+    assert service in {"SQS", "FIFO", "SNS", "SES"}
     assert area.isalpha()
     assert number.isdigit()
     assert quota.name
     assert quota.unit
     assert quota.default is None or quota.low <= quota.default <= quota.high
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "default"),
+    [
+        ("DELAY", 0, inf, 0),
+        ("VISIBILITY_TIMEOUT", 0, inf, 30),
+        ("WAIT_TIME", 0, inf, 0),
+        ("RETENTION", 1, inf, 4 * 86_400),
+        ("MAX_MESSAGE_BYTES", 1, inf, quotas.UNLIMITED),
+        ("MAX_MESSAGES", 1, inf, 1),
+        ("MAX_IN_FLIGHT", 1, inf, quotas.UNLIMITED),
+        ("MESSAGE_ATTRIBUTES", 0, inf, None),
+        ("PURGE_INTERVAL", 0, inf, 0),
+        ("MOVE_RATE", 1, inf, 500),
+        ("MOVE_TIME", 0, inf, inf),
+        ("LOOK_AHEAD", 1, inf, quotas.UNLIMITED),
+        ("PAGE", 1, 1_000, 1_000),
+    ],
+)
+def test_the_relaxed_numbers(name: str, low: float, high: float, default: float | None) -> None:
+    quota = ALL[name].under("relaxed")
+    assert (quota.low, quota.high, quota.default) == (low, high, default)
+
+
+@pytest.mark.parametrize("quota", ALL.values(), ids=ALL)
+def test_the_relaxed_set_allows_whatever_the_published_one_does(quota: Quota) -> None:
+    relaxed = quota.under("relaxed")
+    assert (relaxed.name, relaxed.unit, relaxed.rule) == (quota.name, quota.unit, quota.rule)
+    assert relaxed.low <= quota.low
+    assert quota.high <= relaxed.high
+    assert quota.under("published") is quota.under(None) is quota
 
 
 class TestDemand:
@@ -66,6 +122,17 @@ class TestDemand:
     def test_has_the_reason_of_its_own_where_there_is_one(self) -> None:
         with pytest.raises(InvalidParameterValue, match=r"Must be >= 0 and <= 20, if provided\.$"):
             quotas.WAIT_TIME.demand(21)
+
+    def test_a_whole_number_is_one(self) -> None:
+        quotas.MAX_MESSAGES.demand(3, integer=True)
+        for value in (3.0, True, "3", None):
+            with pytest.raises(InvalidParameterValue, match=f"Value {value} for"):
+                quotas.MAX_MESSAGES.demand(value, integer=True)
+
+    @pytest.mark.parametrize("value", ["1", None, False])
+    def test_refuses_what_is_of_another_kind(self, value: object) -> None:
+        with pytest.raises(InvalidParameterValue, match=f"Value {value} for"):
+            quotas.WAIT_TIME.demand(value)
 
     @pytest.mark.parametrize("value", [nextafter(0, -inf), nextafter(20, inf), nan, inf])
     def test_refuses_what_is_just_outside_and_what_is_no_number(self, value: float) -> None:

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import msgsim as ms
-from msgsim.errors import AuditError, UnknownName
+from msgsim.engine.handlers import LostHandler
+from msgsim.errors import AuditError, DeclarationError, HandlerError, UnknownName
 from msgsim.metrics import CATALOGUE, COUNTER, GAUGE, SAMPLE, STATISTICS, Record
 from msgsim.run import Run
 
@@ -330,3 +331,60 @@ def test_plot_and_report(run: Run, tmp_path: Path) -> None:
     page = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert page.startswith("<!")
     assert "Orders" in page
+
+
+# ---------------------------------------------------------------- what is no argument
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda run: run.kind({}), "no entity named {}"),
+        (lambda run: run.total(["emails"], "sent"), "no entity named ['emails']"),
+        (lambda run: run.total("emails", ["sent"]), "no metric of queue 'emails' named ['sent']"),
+        (lambda run: run.stat("emails", "sojourn_time", ["p50"]), "no statistic named ['p50']"),
+        (lambda run: run.to_pandas(["emails"]), "no entity named ['emails']"),
+        (lambda run: run.plot([["emails"]]), "no entity named ['emails']"),
+    ],
+)
+def test_what_is_no_name_is_an_unknown_one(run: Run, call: Any, problem: str) -> None:
+    with pytest.raises(UnknownName) as raised:
+        call(run)
+    assert str(raised.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda run: run.plot(3), "entities: 3 is not a list of names"),
+        (lambda run: run.report(None), "path: None is not the path of a file"),
+        (lambda run: run.to_json(3), "path: 3 is not the path of a file"),
+        (lambda run: run.to_csv(3), "path: 3 is not the path of a file"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(run: Run, call: Any, problem: str) -> None:
+    with pytest.raises(DeclarationError) as raised:
+        call(run)
+    assert str(raised.value) == problem
+
+
+def no_time(_delivery: Any, _context: Any) -> None:
+    """A handler that pickles, by its name."""
+
+
+def test_a_handler_that_does_not_pickle_leaves_its_name() -> None:
+    queues = {"emails": ms.Queue()}
+    pools = {
+        "kept": ms.Workers(queue="emails", count=1, handler=no_time),
+        "lost": ms.Workers(queue="emails", count=1, handler=lambda *_: None),
+    }
+    run = ms.simulate(ms.Scenario(queues=queues, workers=pools), until=1)
+    again = pickle.loads(pickle.dumps(run))  # noqa: S301 - our own bytes
+    assert again.scenario.workers["kept"] == pools["kept"]
+    lost = again.scenario.workers["lost"].handler
+    assert lost == LostHandler("test_a_handler_that_does_not_pickle_leaves_its_name.<locals>.<lambda>")
+    with pytest.raises(HandlerError, match="did not pickle with its run"):
+        lost(None, None)
+    with pytest.raises(DeclarationError, match=r"^workers\.lost\.handler: the function .*<lambda> did not pickle"):
+        ms.simulate(again.scenario, until=1)
+    assert run.scenario.workers == pools

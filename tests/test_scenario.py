@@ -1,6 +1,8 @@
 import pickle
 from typing import Any
 
+import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -390,10 +392,7 @@ def test_values_are_converted_as_in_a_declaration() -> None:
     assert at(shifts.vary("workers.mailers.count.steps.1.1", 9), "workers.mailers.count.steps.1") == (60, 9)
 
 
-QUEUE_FIELDS = (
-    "content_based_deduplication, delay, fifo, max_in_flight, max_message_bytes, poll_winner, redrive, retention, "
-    "visibility_timeout, wait_time"
-)
+QUEUE_FIELDS = ", ".join(sorted(field.name for field in attrs.fields(ms.Queue)))
 
 
 @pytest.mark.parametrize(
@@ -403,7 +402,7 @@ QUEUE_FIELDS = (
             "worker.mailers.count",
             (
                 "no field of the scenario named 'worker'; did you mean 'workers'? declared: description, epoch, "
-                "horizon, outboxes, queues, title, topics, traffic, warm_up, workers"
+                "horizon, outboxes, queues, quotas, title, topics, traffic, warm_up, workers"
             ),
         ),
         (
@@ -488,3 +487,71 @@ def test_a_repr_builds_an_equal_scenario() -> None:
     scenario = orders()
     names = {**vars(ms), "Sum": Sum}
     assert eval(repr(scenario), names) == scenario  # noqa: S307 - our own text
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: workers(service_time=-1), "Workers.service_time: -1.0 is not allowed; allowed: 0 or more [s]"),
+        (lambda: ms.Traffic(to="q", rate=-1), "Traffic.rate: -1.0 is not allowed; allowed: 0 or more [1/s]"),
+        (lambda: ms.Traffic(to="q", rate=10**400), "Traffic.rate: inf is not allowed; allowed: 0 or more [1/s]"),
+        (lambda: ms.Traffic(to="q", rate=[]), "Traffic.rate: [] is neither a number nor a rate curve [1/s]"),
+        (lambda: ms.Traffic(to="q", rate=[1, -2]), "Traffic.rate.1: -2.0 is not allowed; allowed: 0 or more [1/s]"),
+        (lambda: ms.Traffic(to="q", rate=[1, "x"]), "Traffic.rate.1: 'x' is not a rate curve"),
+        (lambda: ms.Traffic(to="q", rate=1, groups=0), "Traffic.groups: 0 is not allowed; allowed: 1 or more [groups]"),
+        (lambda: ms.Outbox(delivery_delay=-1), "Outbox.delivery_delay: -1.0 is not allowed; allowed: 0 or more [s]"),
+        (lambda: ms.Outbox(complaint_delay=-1), "Outbox.complaint_delay: -1.0 is not allowed; allowed: 0 or more [s]"),
+        (
+            lambda: ms.Subscription(endpoint="q", delivery_delay=-1),
+            "Subscription.delivery_delay: -1.0 is not allowed; allowed: 0 or more [s]",
+        ),
+        (lambda: ms.Mixture([(1, -1)]), "Mixture.components.0.1: -1.0 is not allowed; allowed: 0 or more [s]"),
+        (
+            lambda: workers(on_refusal=np.array([1, 2])),
+            'Workers.on_refusal: array([1, 2]) is neither "return" nor a Retry',
+        ),
+        (
+            lambda: orders().vary("workers.mailers.service_time", -1),
+            "workers.mailers.service_time: -1.0 is not allowed",
+        ),
+        (lambda: orders().vary(3, 1), "path: 3 is not a text such as workers.mailers.count"),
+    ],
+)
+def test_a_value_is_refused_under_the_path_that_it_was_given_for(make: Any, problem: str) -> None:
+    with pytest.raises(DeclarationError) as raised:
+        make()
+    assert str(raised.value).startswith(problem)
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons() -> None:
+    for count in np.arange(1, 3):
+        varied = orders().vary("workers.mailers.count", count).vary("traffic.checkout.rate", count)
+        same = orders().vary("workers.mailers.count", int(count)).vary("traffic.checkout.rate", float(count))
+        assert varied == same
+        assert varied.to_toml() == same.to_toml()
+
+
+def test_the_mappings_of_a_scenario_cannot_be_changed() -> None:
+    scenario = orders()
+    policy = scenario.topics["orders"].subscriptions[0].filter_policy
+    for mapping in (scenario.workers, scenario.traffic["checkout"].attributes, policy):
+        with pytest.raises(TypeError, match="a declaration does not change"):
+            mapping["w"] = 1  # type: ignore[index]
+    assert pickle.loads(pickle.dumps(scenario)) == scenario  # noqa: S301 - our own bytes
+    assert attrs.evolve(scenario, title="x").workers == scenario.workers
+
+
+def test_every_time_of_a_run_has_a_date() -> None:
+    assert ms.Scenario(epoch=253_402_297_199).epoch == 253_402_297_199
+    with pytest.raises(DeclarationError) as raised:
+        ms.Scenario(epoch=253_402_297_200)
+    assert str(raised.value) == (
+        "Scenario.epoch: 253402297200.0 is not allowed; allowed: 0 to 253402297199 [s since 1970] "
+        "(with the horizon up to the year 9999)"
+    )
+    with pytest.raises(
+        DeclarationError, match=r"^Scenario\.horizon: 1e\+300 is not allowed; allowed: more than 0, up to"
+    ):
+        ms.Scenario(horizon=1e300)
+    with pytest.raises(DeclarationError, match=r"^epoch: 1000000000000 is not allowed"):
+        ms.Scenario.from_toml("epoch = 1000000000000")

@@ -7,12 +7,13 @@ from math import inf, nan
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 
 import msgsim as ms
 from msgsim.engine.actions import Action
 from msgsim.engine.lazy import LazyStation
-from msgsim.errors import AuditError, DeclarationError, HandlerError, TimeRanBackwards
+from msgsim.errors import AuditError, DeclarationError, HandlerError, TimeRanBackwards, UnknownName
 from msgsim.run import Run
 
 FROM_1 = 0.5
@@ -824,3 +825,78 @@ def test_simulate_audits_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> 
         ms.simulate(orders(), until=20)
     run = ms.simulate(orders(), until=20, audit=False)
     assert len(run.violations) == 5
+
+
+def test_a_subscription_shifts_no_other_ones_chances() -> None:
+    def failed(*others: ms.Subscription) -> float:
+        flaky = ms.Subscription(endpoint="a@example.com", protocol="email", failure_rate=0.3)
+        scenario = ms.Scenario(
+            topics={"news": ms.Topic(subscriptions=[*others, flaky])},
+            traffic={"writers": ms.Traffic(to="news", rate=1)},
+        )
+        run = ms.simulate(scenario, until=1_000, seed=3)
+        return run.total("news/a@example.com", "delivery_failed")
+
+    assert failed() == failed(ms.Subscription(endpoint="b@example.com", protocol="email", failure_rate=0.5)) > 0
+
+
+@pytest.mark.parametrize(("rate", "count"), [(1.5, 2), (2.5, 3), (2.4, 2), (0.5, 1)])
+def test_half_a_worker_of_a_shift_is_a_whole_one(rate: float, count: int) -> None:
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue()},
+        workers={"w": ms.Workers(queue="q", count=ms.Constant(rate), service_time=1)},
+    )
+    assert ms.simulate(scenario, until=10).quantile("w", "count", 0.5) == count
+
+
+def test_a_slope_is_followed_where_the_next_worker_comes_or_goes() -> None:
+    up = ms.Ramp(0, 50, 0, 10)
+    down = ms.Ramp(0, 50, 3, 0)
+    bend = ms.Spike(at=10, height=8, hold=0, decay=20)
+    counts = {"up": up, "down": down, "bend": bend}
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue()},
+        workers={name: ms.Workers(queue="q", count=curve, service_time=1) for name, curve in counts.items()},
+    )
+    run = ms.simulate(scenario, until=60, probe=2)
+    times, up_counts = run.series("up", "count")
+    assert up_counts.tolist() == [min(10, int(time / 5 + 0.5)) for time in times]
+    assert run.series("down", "count")[1].tolist()[:10] == [3, 3, 3, 3, 3, 2, 2, 2, 2, 2]
+    assert run.series("bend", "count")[1].tolist()[5:10] == [8, 7, 7, 6, 5]
+
+
+def test_arguments_are_checked_before_anything_runs() -> None:
+    calls: list[tuple[Any, str]] = [
+        (lambda: ms.simulate(orders(), until=10**400), "until: 1000"),
+        (
+            lambda: ms.simulate(orders(), until=1e12),
+            "until: 1000000000000.0 is not allowed; allowed: 0 to 251635075199",
+        ),
+        (
+            lambda: ms.Simulation(orders()).run(1e12),
+            "until: 1000000000000.0 is not allowed; allowed: 0 to 251635075199",
+        ),
+        (lambda: ms.simulate(orders(), progress=True), "progress: True is not a function of the simulation"),
+        (lambda: ms.Simulation(orders()).run(1, progress=3), "progress: 3 is not a function of the simulation"),
+        (lambda: ms.simulate(orders(), seed=10**5_000), "seed: inf is not a whole number"),
+    ]
+    for call, problem in calls:
+        with pytest.raises(DeclarationError) as raised:
+            call()
+        assert str(raised.value).startswith(problem)
+
+
+def test_numbers_of_numpy_do_for_arguments() -> None:
+    run = ms.simulate(orders(), until=np.int64(20), seed=np.int64(3), warm_up=np.float32(5), probe=np.int64(1))
+    assert run.to_json() == ms.simulate(orders(), until=20, seed=3, warm_up=5, probe=1).to_json()
+
+
+def test_live_things_are_looked_up_by_name() -> None:
+    simulation = ms.Simulation(orders())
+    sections = {"queues": "queue", "topics": "topic", "outboxes": "outbox", "workers": "worker pool"}
+    for section, what in {**sections, "traffic": "traffic source"}.items():
+        live = getattr(simulation, section)
+        assert set(live) == set(getattr(simulation.scenario, section))
+        with pytest.raises(UnknownName, match=f"no {what} named 'emial'"):
+            live["emial"]
+        assert not hasattr(live, "pop")

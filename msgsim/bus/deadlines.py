@@ -100,7 +100,14 @@ class Deadlines:
 
     def compact(self) -> None:
         """Drop stale entries from the line. Cost: amortised O(1) per entry added."""
-        live = [entry for entry in self.line if any(message.deadline == entry[0] for message in entry[1])]
+        live = [
+            entry for entry in self.line if entry[1][0].deadline == entry[0] or (len(entry[1]) > 1 and _valid(entry))
+        ]
         self.line.clear()
         self.line.extend(live)
         self.limit = 2 * len(live) + SLACK
+
+
+def _valid(entry: tuple[float, list[Message]]) -> bool:
+    deadline, messages = entry
+    return any(message.deadline == deadline for message in messages)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, prod
 from typing import Any, TypeAlias
 
+from msgsim.declare import ReadOnly, plain
 from msgsim.errors import DeclarationError
-from msgsim.quotas import FILTER_POLICY_KEYS
+from msgsim.quotas import FILTER_COMBINATIONS, FILTER_POLICY_KEYS
 
 MESSAGE_ATTRIBUTES = "MessageAttributes"
 MESSAGE_BODY = "MessageBody"
@@ -39,9 +40,6 @@ OPERATORS = frozenset(
     }
 )
 """The operators of the grammar: `{operator: operand}` in place of an exact value (SNS-FLT-3)."""
-
-COMBINATIONS = 150
-"""Most combinations of values in one policy (SNS-FLT-8)."""
 
 
 def compile_policy(policy: object, scope: str = MESSAGE_ATTRIBUTES) -> Predicate:
@@ -74,8 +72,8 @@ def compile_policy(policy: object, scope: str = MESSAGE_ATTRIBUTES) -> Predicate
     if len(policy) > FILTER_POLICY_KEYS.high:
         raise _refused("Filter policy can not have more than 5 keys", "SNS-FLT-8", f"{len(policy)} given")
     combinations = prod(len(values) for values in policy.values())
-    if combinations > COMBINATIONS:
-        detail = f"{combinations} combinations of values given; allowed: up to {COMBINATIONS}"
+    if combinations > FILTER_COMBINATIONS.high:
+        detail = f"{combinations} combinations of values given; allowed: up to {FILTER_COMBINATIONS.high:g}"
         raise _refused("Filter policy is too complex", "SNS-FLT-8", detail)
 
     tests = tuple((key, _any_of(key, values)) for key, values in policy.items())
@@ -94,7 +92,7 @@ def check_scope(scope: object) -> None:
     Raises:
         DeclarationError: in the service's words (SNS-FLT-1).
     """
-    if scope not in (MESSAGE_ATTRIBUTES, MESSAGE_BODY):
+    if not isinstance(scope, str) or scope not in (MESSAGE_ATTRIBUTES, MESSAGE_BODY):
         raise DeclarationError(
             "Subscription.filter_scope",
             f"FilterPolicyScope: Invalid value [{scope}]. Please use either MessageBody or MessageAttributes "
@@ -111,12 +109,12 @@ def parse_body(text: str) -> object:
 
 
 def plain_policy(policy: Any) -> Any:
-    """A policy's own copy in dicts and lists; what is neither a mapping nor a sequence stays as it is."""
+    """A policy's own copy in read-only dicts and lists; what is neither a mapping nor a sequence stays as it is."""
     if isinstance(policy, Mapping):
-        return {key: plain_policy(value) for key, value in policy.items()}
+        return ReadOnly({key: plain_policy(value) for key, value in policy.items()})
     if isinstance(policy, (list, tuple)):
         return [plain_policy(value) for value in policy]
-    return policy
+    return plain(policy)
 
 
 # ---------------------------------------------------------------- policies -> predicates

@@ -80,31 +80,22 @@ class Message:
         return self.arrived_at
 
     @property
+    def receives_here(self) -> int:
+        """Receives from the queue that it is in."""
+        return self.receive_count
+
+    @property
+    def group_id(self) -> str | None:
+        """The group or tenant, if the sender named one."""
+        return None
+
+    @property
     def origin_id(self) -> int:
         """The id of the traffic event that caused this message."""
         return self.number if self.origin is None else self.origin
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.message_id} sent_at={self.sent_at:g}>"
-
-
-class RedrivenMessage(Message):
-    """A message in the queue that a redrive policy moved it to (SQS-SYS-3).
-
-    Attributes:
-        first_sent_at: when it was first sent to any queue [s] (SQS-RET-2).
-        source: the name of the queue it came from.
-    """
-
-    __slots__ = ("first_sent_at", "source")
-
-    first_sent_at: float
-    source: str
-
-    @property
-    def sent_at(self) -> float:
-        """When it was first sent [s]; the move does not restart retention on standard queues (SQS-RET-2)."""
-        return self.first_sent_at
 
 
 class GroupedMessage(Message):
@@ -117,6 +108,44 @@ class GroupedMessage(Message):
     __slots__ = ("group_id",)
 
     group_id: str
+
+
+class RedrivenMessage(Message):
+    """A message in the queue that a redrive policy moved it to (SQS-SYS-3, SQS-DLQ-4).
+
+    Attributes:
+        first_sent_at: when it was first sent to any queue [s] (SQS-RET-2).
+        source: the name of the queue it came from.
+        receives_before: its receives in other queues.
+        group_id: the tenant, if it has one.
+    """
+
+    __slots__ = ("first_sent_at", "group_id", "receives_before", "source")
+
+    def __init__(self, message: Message, source: str, now: float) -> None:
+        self.content = message.content
+        self.attributes = message.attributes
+        self.number = message.number
+        self.arrived_at = now
+        self.origin = message.origin
+        self.origin_at = message.origin_at
+        self.receive_count = message.receive_count
+        self.deadline = VISIBLE
+        self.first_received_at = -inf
+        self.first_sent_at = message.sent_at
+        self.source = source
+        self.receives_before = message.receive_count
+        self.group_id: str | None = getattr(message, "group_id", None)
+
+    @property
+    def sent_at(self) -> float:
+        """When it was first sent [s]; the move does not restart retention on standard queues (SQS-RET-2)."""
+        return self.first_sent_at
+
+    @property
+    def receives_here(self) -> int:
+        """Receives from the queue that it is in."""
+        return self.receive_count - self.receives_before
 
 
 def id_base(name: str) -> int:

@@ -13,12 +13,13 @@ import attrs
 
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email, is_domain, parse_address
 from msgsim.bus.message import EPOCH, format_id, id_base
-from msgsim.declare import HOUR, MINUTE, Sampler, flag, listed, number, text
-from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution
+from msgsim.declare import HOUR, MINUTE, Sampler, check_epoch, check_name, check_now, flag, listed, number, text
+from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import (
     AuditError,
     BusError,
     DeclarationError,
+    InvalidParameterValue,
     MessageRejected,
     SendingPaused,
     Throttled,
@@ -64,14 +65,10 @@ class _NoChance:
         return 0.0
 
 
-def _to_delay(value: Any) -> Any:
-    return None if value is None else as_distribution(value)
-
-
 def _check_delay(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None and not isinstance(value, Distribution):
+    if value is not None:
         path = f"{type(owner).__name__}.{attribute.name}"
-        raise DeclarationError(path, f"{value!r} is neither a number of seconds nor a distribution")
+        refuse_duration(path, value, "is neither a number of seconds nor a distribution")
 
 
 def _probability(rule: str) -> Any:
@@ -109,11 +106,11 @@ class Outbox:
     burst: float | None = number(None, low=1, unit="recipients", rule="SES-QUO-4", optional=True)
     max_24_hour_send: int | None = number(None, low=1, unit="recipients", rule="SES-QUO-3", integer=True, optional=True)
     sandbox: bool = flag()
-    delivery_delay: Distribution | None = attrs.field(default=None, converter=_to_delay, validator=_check_delay)
+    delivery_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
     bounce_rate: float = _probability("SES-BNC-1")
     soft_bounce_rate: float = _probability("SES-BNC-1")
     complaint_rate: float = _probability("SES-EVT-7")
-    complaint_delay: Distribution | None = attrs.field(default=None, converter=_to_delay, validator=_check_delay)
+    complaint_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
     max_delivery_time: float = MAX_DELIVERY_TIME.field()
     records: bool = flag(default=True)
     record_limit: int = number(1_000, low=1, unit="emails", integer=True)
@@ -262,6 +259,10 @@ class SendingAccount:
     )
 
     def __init__(self, outbox: Outbox, name: str = "ses", *, rng: Uniforms | None = None, epoch: float = EPOCH) -> None:
+        if not isinstance(outbox, Outbox):
+            raise DeclarationError("SendingAccount.outbox", f"{outbox!r} is not an Outbox")
+        check_name("SendingAccount.name", name)
+        check_epoch("SendingAccount.epoch", epoch)
         self.outbox = outbox
         self.name = name
         self.paused = False
@@ -338,6 +339,8 @@ class SendingAccount:
                 lasts longer is named first. The service does not publish its order.
             TimeRanBackwards: `now` is earlier than at the last call.
         """
+        if not isinstance(email, Email):
+            raise InvalidParameterValue(f"{self.name}: email={email!r} is not an Email")
         self.advance(now)
         recipients = len(email.recipients)
         try:
@@ -451,8 +454,7 @@ class SendingAccount:
         Raises:
             TimeRanBackwards: `now` is earlier than at the last call.
         """
-        if not now >= self._now:
-            raise TimeRanBackwards.at(self.name, now, self._now)
+        check_now(self.name, now, self._now)
         self._now = now
         self._settle(now)
 

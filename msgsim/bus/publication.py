@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from msgsim.bus.message import VISIBLE, Content, Message, format_id
+from msgsim.bus.message import VISIBLE, Content, GroupedMessage, Message, format_id
 from msgsim.bus.timestamps import iso_timestamp
 from msgsim.errors import InvalidParameter
 from msgsim.quotas import PUBLISH_BYTES
@@ -22,7 +22,8 @@ True, false and null exist in the service as members of arrays only: one that st
 
 ARN = "arn:aws:sns:us-east-1:000000000000:"
 _URL = "https://sns.us-east-1.amazonaws.com/"
-_SUBJECT = re.compile("[!-~][ -~]{0,98}")
+SUBJECT = re.compile("[!-~][ -~]{0,98}")
+"""What a subject is (SNS-PUB-2)."""
 
 
 class Envelope:
@@ -53,7 +54,13 @@ class Envelope:
         if route.subject is not None:
             fields["Subject"] = route.subject
         fields["Message"] = published_text(
-            self.content, route.attributes, self.number, self.published_at, message.origin_id, message.origin_at
+            self.content,
+            route.attributes,
+            self.number,
+            self.published_at,
+            message.origin_id,
+            message.origin_at,
+            getattr(message, "group_id", None),
         )
         fields["Timestamp"] = iso_timestamp(route.topic.epoch + self.published_at)
         fields["SignatureVersion"] = "1"
@@ -75,11 +82,15 @@ def published_text(
     published_at: float,
     origin: int,
     origin_at: float,
+    group_id: str | None = None,
 ) -> str:
     """The text of a publish. What renders itself is rendered for the publish, not for a message that it becomes."""
     if isinstance(content, str):
         return content
     message = Message()
+    if group_id is not None:
+        message = GroupedMessage()
+        message.group_id = group_id
     message.content = content
     message.attributes = attributes
     message.number = number
@@ -100,12 +111,14 @@ def check_publish(body: object, attributes: Attributes | None, subject: object) 
     """
     if not isinstance(body, str):
         raise InvalidParameter(f"Invalid parameter: Message: {body!r} is not a text")
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise InvalidParameter(f"Invalid parameter: MessageAttributes: {attributes!r} is not a mapping")
     if not body:
         raise InvalidParameter("Invalid parameter: Empty message")
     size = _bytes(body) + (sum(_attribute_bytes(*item) for item in attributes.items()) if attributes else 0)
     if size > PUBLISH_BYTES.high:
         raise InvalidParameter("Invalid parameter: Message too long")
-    if subject is not None and not (isinstance(subject, str) and _SUBJECT.fullmatch(subject)):
+    if subject is not None and not (isinstance(subject, str) and SUBJECT.fullmatch(subject)):
         raise InvalidParameter("Invalid parameter: Subject")
 
 
@@ -113,7 +126,9 @@ def _bytes(text: str) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def _attribute_bytes(name: str, value: object) -> int:
+def _attribute_bytes(name: object, value: object) -> int:
+    if not isinstance(name, str):
+        raise InvalidParameter(f"Invalid parameter: MessageAttributes: {name!r} is not a name (SNS-PUB-3)")
     type_, text = _typed(name, value)
     return _bytes(name) + len(type_) + (len(value) if isinstance(value, bytes) else _bytes(text))
 

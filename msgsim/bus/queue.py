@@ -1,48 +1,51 @@
-# Hot path: `enqueue`, `take` and `finish` (benchmarks/spike.py) trust their arguments; the verbs below check them.
-"""Queues: declared (`Queue`, `Redrive`) and live (`StandardQueue`).
+"""Queues: declared (`Queue`, `Redrive`), and what live ones of both kinds have in common (`LiveQueue`).
 
 A live queue is a state machine over `now`. Nothing in it waits: whoever drives it asks `next_deadline()` and calls
-again. Expiry is lazy: a passed deadline takes effect when the queue is next looked at, at the time it was due.
+again. `bus/standard.py` and `bus/fifo.py` have the two kinds.
 """
 
-from array import array
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import fsum, inf
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any, Self
 
 import attrs
-from sortedcontainers import SortedList
 
-from msgsim.bus.contents import check_message
-from msgsim.bus.deadlines import Deadlines
-from msgsim.bus.message import GONE, VISIBLE, Content, GroupedMessage, Message, RedrivenMessage, id_base
+from msgsim.bus.attributes import Change, Changes, parts
+from msgsim.bus.ledger import Counts
+from msgsim.bus.message import GONE, Message, RedrivenMessage
+from msgsim.bus.moves import MoveTask
 from msgsim.bus.receipts import Delivery, Receipt, read_handle, write_handle
-from msgsim.bus.retention import Retention
-from msgsim.declare import choice, flag, instance, text
+from msgsim.bus.store import Store
+from msgsim.declare import check_name, check_now, choice, flag, instance, listed, number, text
+from msgsim.distributions import Uniforms
 from msgsim.errors import (
-    AuditError,
     DeclarationError,
     InvalidParameterValue,
     OverLimit,
     PurgeQueueInProgress,
+    QueueDoesNotExist,
     ReceiptHandleIsInvalid,
-    TimeRanBackwards,
+    UnknownName,
 )
 from msgsim.quotas import (
+    ATTRIBUTE_LAG,
     DELAY,
     MAX_IN_FLIGHT,
     MAX_MESSAGE_BYTES,
     MAX_MESSAGES,
     MAX_RECEIVE_COUNT,
+    PUBLISHED,
     PURGE_INTERVAL,
-    RECEIVES_BEFORE_BACK,
+    REDRIVE_SOURCES,
     RETENTION,
+    RETENTION_LAG,
+    SETS,
     VISIBILITY_TIMEOUT,
     WAIT_TIME,
 )
 
-_BACK = int(RECEIVES_BEFORE_BACK.low)
+APART = 2**32
+"""More than any receive count: the mark of a receipt that is no receive's own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +62,30 @@ class Redrive:
 
 
 @attrs.frozen(kw_only=True)
+class RedriveAllow:
+    """Which queues may name a queue as their dead-letter queue (SQS-DLQ-6).
+
+    Attributes:
+        permission: "allowAll", "denyAll", or "byQueue" for those named in `sources`.
+        sources: names of queues, at most 10.
+    """
+
+    permission: str = choice("allowAll", ("allowAll", "denyAll", "byQueue"), "SQS-DLQ-6")
+    sources: Sequence[str] = listed(str, "names of queues")
+
+    def __attrs_post_init__(self) -> None:
+        if (self.permission == "byQueue") != bool(self.sources):
+            raise DeclarationError("RedriveAllow.sources", "names queues with permission 'byQueue', and only then")
+        if len(self.sources) > REDRIVE_SOURCES.high:
+            problem = f"{len(self.sources)} are too many; allowed: at most {REDRIVE_SOURCES.high:g} (SQS-DLQ-6)"
+            raise DeclarationError("RedriveAllow.sources", problem)
+
+    def allows(self, name: str) -> bool:
+        """Whether a queue may have its dead letters here."""
+        return self.permission == "allowAll" or name in self.sources
+
+
+@attrs.frozen(kw_only=True)
 class Queue:
     """A queue, declared.
 
@@ -69,505 +96,238 @@ class Queue:
         wait_time: of a receive that names none [s]; more than 0 is long polling (SQS-RCV-2).
         max_message_bytes: body and attributes together (SQS-SND-3).
         redrive: the dead-letter policy; None to deliver forever.
-        fifo: order within message groups. Not modelled yet: True is refused.
-        content_based_deduplication: of FIFO queues only.
-        max_in_flight: messages received and not yet deleted or returned (SQS-INF-1).
+        fifo: order within message groups.
+        content_based_deduplication: of FIFO queues only: the hash of the body stands in for a missing id (FIFO-DUP-3).
+        deduplication_scope: of FIFO queues only: "queue", or "messageGroup" for ids that count within a group
+            (FIFO-DUP-4).
+        fifo_throughput_limit: of FIFO queues only: "perQueue", or "perMessageGroupId" for high throughput, which needs
+            the scope "messageGroup" (FIFO-TPS-2).
+        max_in_flight: messages received and not yet deleted or returned (SQS-INF-1, FIFO-VIS-3).
         poll_winner: which of several waiting polls gets a message; unconfirmed for the real service (SQS-RCV-6).
+        sampled: probability that a short poll sees a message that is there (SQS-RCV-3).
+        duplicates: probability that a delivery is followed by another one of the same message (SQS-DUP-1).
+        disorder: probability that a message lets the one behind it pass when it is its turn (SQS-RCV-8).
+        visibility_cap: what the 12 h count from, the "receipt" or the "message"; unconfirmed (SQS-VIS-3).
+        old_handle: what a delete by the handle of an older receive does, "ignored" or "deletes"; unconfirmed
+            (SQS-VIS-6).
+        attribute_lag: until a change of attributes is in force [s] (SQS-ATT-2).
+        retention_lag: until a change of `retention` is in force [s] (SQS-ATT-2).
+        processing_window: what counts as recent for a tenant's share of the processing time [s]; unconfirmed
+            (SQS-FAIR-3).
+        redrive_allow: as a dead-letter queue, which queues may name it; None for all (SQS-DLQ-6).
+        throttled: whether calls above the published throughput of FIFO queues are refused (FIFO-TPS-1 ... FIFO-TPS-4).
+        quotas: which limits hold, here and for calls: "published" or "relaxed"; None for the scenario's, which are the
+            published ones unless it says otherwise.
     """
 
     visibility_timeout: float = VISIBILITY_TIMEOUT.field()
     delay: float = DELAY.field()
     retention: float = RETENTION.field()
     wait_time: float = WAIT_TIME.field()
+    quotas: str | None = choice(None, SETS, optional=True)
     max_message_bytes: int = MAX_MESSAGE_BYTES.field(integer=True)
     redrive: Redrive | None = instance(Redrive, "a Redrive", default=None, optional=True)
     fifo: bool = flag()
     content_based_deduplication: bool = flag()
     max_in_flight: int = MAX_IN_FLIGHT.field(integer=True)
     poll_winner: str = choice("longest", ("longest", "random"), "SQS-RCV-6")
+    deduplication_scope: str = choice("queue", ("queue", "messageGroup"), "FIFO-DUP-4")
+    fifo_throughput_limit: str = choice("perQueue", ("perQueue", "perMessageGroupId"), "FIFO-TPS-2")
+    sampled: float = number(1.0, above=True, high=1.0, unit="probability", rule="SQS-RCV-3")
+    duplicates: float = number(0.0, high=1.0, unit="probability", rule="SQS-DUP-1")
+    disorder: float = number(0.0, high=1.0, unit="probability", rule="SQS-RCV-8")
+    visibility_cap: str = choice("receipt", ("receipt", "message"), "SQS-VIS-3")
+    old_handle: str = choice("ignored", ("ignored", "deletes"), "SQS-VIS-6")
+    attribute_lag: float = ATTRIBUTE_LAG.field()
+    retention_lag: float = RETENTION_LAG.field()
+    processing_window: float = number(60.0, above=True, unit="s", rule="SQS-FAIR-3")
+    redrive_allow: RedriveAllow | None = instance(RedriveAllow, "a RedriveAllow", default=None, optional=True)
+    throttled: bool = flag()
 
     def __attrs_post_init__(self) -> None:
         if self.fifo:
-            raise DeclarationError("Queue.fifo", "FIFO queues are not modelled yet; leave it out for a standard queue")
-        if self.content_based_deduplication:
-            raise DeclarationError("Queue.content_based_deduplication", "is for FIFO queues only (SQS-Q-7)")
+            if self.fifo_throughput_limit == "perMessageGroupId" and self.deduplication_scope != "messageGroup":
+                problem = "'perMessageGroupId' needs deduplication_scope='messageGroup' (FIFO-TPS-2)"
+                raise DeclarationError("Queue.fifo_throughput_limit", problem)
+            standard = ("sampled", 1.0), ("duplicates", 0.0), ("disorder", 0.0), ("old_handle", "ignored")
+            for name, quiet in standard:
+                if getattr(self, name) != quiet:
+                    raise DeclarationError(f"Queue.{name}", "is for standard queues only")
+            return
+        fifo_only = (
+            ("content_based_deduplication", False, "SQS-Q-7"),
+            ("deduplication_scope", "queue", "SQS-Q-7"),
+            ("fifo_throughput_limit", "perQueue", "SQS-Q-7"),
+            ("throttled", False, "SQS-SND-9"),
+        )
+        for name, quiet, rule in fifo_only:
+            if getattr(self, name) != quiet:
+                raise DeclarationError(f"Queue.{name}", f"is for FIFO queues only ({rule})")
+
+    def under(self, quotas: str) -> "Queue":
+        """The same with the limits of a set, unless it names its own; what is at its default is then at that set's."""
+        if self.quotas is not None or quotas == PUBLISHED:
+            return self
+        fields = attrs.fields(Queue)
+        kept = {
+            name: value
+            for name, value in attrs.asdict(self, recurse=False).items()
+            if not isinstance(getattr(fields, name).default, attrs.Factory)  # type: ignore[arg-type]
+            or value != getattr(fields, name).default.factory(self)
+        }
+        return Queue(**kept | {"quotas": quotas})
 
 
-class Counts(NamedTuple):
-    """The messages of a queue by state; disjoint (SQS-ATT-4)."""
+def check_dead_letter_queue(queue: Queue, name: str, target: Queue, path: str = "Queue.redrive") -> None:
+    """Refuse a dead-letter queue that cannot be one of this queue.
 
-    visible: int
-    in_flight: int
-    delayed: int
+    Args:
+        queue: whose dead letters.
+        name: of it.
+        target: the dead-letter queue.
+        path: of the redrive policy, for the error.
+
+    Raises:
+        DeclarationError: it is of the other type (SQS-DLQ-2), or does not allow it (SQS-DLQ-6).
+    """
+    if queue.fifo != target.fifo:
+        kinds = ("standard", "FIFO") if target.fifo else ("FIFO", "standard")
+        problem = f"the dead-letter queue of a {kinds[0]} queue must be one, too, not a {kinds[1]} queue (SQS-DLQ-2)"
+        raise DeclarationError(path, problem)
+    if target.redrive_allow is not None and not target.redrive_allow.allows(name):
+        raise DeclarationError(path, f"the dead-letter queue does not allow {name!r} to name it (SQS-DLQ-6)")
 
 
-class StandardQueue:
-    """A live standard queue.
+def check_queue(kind: type, queue: object) -> None:
+    """Refuse to make a live queue of what declares none.
+
+    Raises:
+        DeclarationError: it is no `Queue`.
+    """
+    if not isinstance(queue, Queue):
+        raise DeclarationError(f"{kind.__name__}.queue", f"{queue!r} is not a Queue")
+
+
+class LiveQueue(Store):
+    """What every live queue does, standard or FIFO: the service's verbs, which check what they are given.
 
     Args:
         queue: its declaration.
         name: part of its ids and handles.
         dead_letter_queue: where `queue.redrive` moves messages; if it is left out, a queue of that name with default
             settings, reachable as the attribute of that name.
+        rng: uniform random numbers; may be left out if nothing is left to chance.
 
     Attributes:
-        looked_at: the latest `now` of a checked call [s].
-        on_change: called when something becomes receivable or the next deadline gets earlier.
-        catch_up: called with `now` before anything but the hot path looks at the queue: the engine settles there what
-            it knows but has not done yet.
-        on_arrival: called with `now` before a dead letter comes in from another queue.
-        held: the messages in flight that are not in `flights`, because whoever holds them will be done in time.
+        declaration: what is in force.
+        intended: what will be, once all changes of attributes are in force (SQS-ATT-2).
+        origins: the queues that name this one as their dead-letter queue, or did, by name.
+        deleted_at: when it was deleted [s]; None while it exists.
+        on_arrival: called with `now` before a message comes in from another queue, or goes out to one.
+        on_lag: called when changed attributes are going to be in force at `change_due`: whoever drives the queue calls
+            `settle` then, before anything else of that instant.
+        on_move: called with a move task that begins: whoever drives the queue drives it, too.
+        move: the latest move task out of this queue; None if there was none.
+        on_redeclare: called before a change of attributes is accepted, with what is intended and the dead-letter
+            queue: whoever drives the queue may refuse it.
+
+    Raises:
+        DeclarationError: it needs an `rng` and there is none, or `dead_letter_queue` is of the other type (SQS-DLQ-2)
+            or does not allow it (SQS-DLQ-6).
     """
 
     __slots__ = (
-        "_delayed",
-        "_delayed_time",
-        "_end_to_end",
-        "_flight_time",
-        "_fresh",
+        "_changes",
         "_handles",
         "_handles_limit",
         "_last_purge",
-        "_left_time",
-        "_line",
-        "_place",
-        "_places",
-        "_recount",
-        "_returned",
-        "_stale",
-        "_visible_time",
-        "base",
-        "catch_up",
         "dead_letter_queue",
-        "dead_lettered",
         "declaration",
-        "deduplicated",
-        "delay",
-        "delayed",
-        "deleted",
-        "due",
-        "duplicate_work",
-        "empty_receives",
-        "expired",
-        "flights",
-        "held",
-        "in_flight",
-        "limited",
-        "looked_at",
-        "max_in_flight",
-        "max_receive_count",
-        "moved_in",
-        "moved_out",
-        "name",
+        "deleted_at",
+        "intended",
+        "move",
         "on_arrival",
-        "on_change",
-        "purged",
-        "received",
-        "redelivered",
-        "retention",
-        "sent",
-        "sojourns",
-        "visibility_timeout",
-        "waits",
+        "on_lag",
+        "on_move",
+        "on_redeclare",
+        "origins",
+        "rng",
     )
 
-    def __init__(self, queue: Queue, name: str = "queue", *, dead_letter_queue: "StandardQueue | None" = None) -> None:
-        self.declaration = queue
-        self.name = name
-        self.base = id_base(name)
-        self.visibility_timeout = queue.visibility_timeout
-        self.delay = queue.delay
-        self.max_in_flight = queue.max_in_flight
-        self.max_receive_count: float = inf
-        self.dead_letter_queue = dead_letter_queue
-        if queue.redrive:
-            self.max_receive_count = queue.redrive.max_receive_count
-            self.dead_letter_queue = dead_letter_queue or StandardQueue(Queue(), queue.redrive.to)
-
-        self.on_change: Callable[[], None] | None = None
-        self.catch_up: Callable[[float], None] | None = None
+    def __init__(
+        self,
+        queue: Queue,
+        name: str = "queue",
+        *,
+        dead_letter_queue: "Self | None" = None,
+        rng: Uniforms | None = None,
+    ) -> None:
+        check_name(f"{type(self).__name__}.name", name)
+        super().__init__(
+            name,
+            visibility_timeout=queue.visibility_timeout,
+            delay=queue.delay,
+            retention=queue.retention,
+            max_in_flight=queue.max_in_flight,
+            max_receive_count=queue.redrive.max_receive_count if queue.redrive else inf,
+        )
+        self.declaration = self.intended = queue
+        self.rng = rng
+        self._changes = Changes()
+        self.deleted_at: float | None = None
+        self.origins: dict[str, Self] = {}
         self.on_arrival: Callable[[float], None] | None = None
-        self.held: Callable[[], Iterator[Message]] | None = None
-
-        self.sent = self.received = self.deleted = self.dead_lettered = self.expired = self.purged = 0
-        self.moved_in = self.moved_out = self.deduplicated = 0
-        self.empty_receives = self.redelivered = self.duplicate_work = 0
-        self.in_flight = self.delayed = 0
-
-        self.looked_at = -inf
+        self.on_lag: Callable[[], None] | None = None
+        self.on_move: Callable[[MoveTask], None] | None = None
+        self.move: MoveTask | None = None
+        self.on_redeclare: Callable[[Queue, Self | None], None] | None = None
+        self._need_chance(queue)
+        if queue.redrive and dead_letter_queue is None:
+            dead_letter_queue = type(self)(Queue(fifo=queue.fifo), queue.redrive.to)
+        self._name(queue, dead_letter_queue)
         self._last_purge = -inf
-        self._fresh: deque[Message] = deque()
-        self._returned: SortedList[tuple[float, int, Message]] = SortedList()
-        self._places: dict[int, float] = {}
-        self._stale = 0
-        self._place = inf
-        self._recount = False
-        self.flights = Deadlines()
-        self._line = self.flights.line
-        self._delayed = Deadlines()
-        self.retention = Retention(queue.retention)
-        self.due = -inf
-        self.limited = False
         self._handles: dict[int, Message] = {}
         self._handles_limit = 1_024
-
-        self._visible_time = self._flight_time = self._delayed_time = self._left_time = 0.0
-        self.sojourns = array("d")
-        self.waits = array("d")
-        self._end_to_end: array[float] | None = None
+        self._redeclared()
 
     def __repr__(self) -> str:
-        return f"<StandardQueue {self.name!r} visible={self.visible} in_flight={self.in_flight} delayed={self.delayed}>"
+        kind = type(self).__name__
+        return f"<{kind} {self.name!r} visible={self.visible} in_flight={self.in_flight} delayed={self.delayed}>"
 
-    # ---------------------------------------------------------------- the hot path: trusted arguments, time not checked
-
-    def enqueue(
-        self,
-        content: str | Content,
-        attributes: Mapping[str, Any] | None,
-        now: float,
-        origin: int | None,
-        origin_at: float,
-    ) -> Message:
-        """Append a message with the queue's own delay. Cost: O(1)."""
-        message = Message()
-        message.content = content
-        message.attributes = attributes
-        self.sent = sent = self.sent + 1
-        message.number = self.base | sent  # "|" makes a smaller int than "+" (benchmarks/memory.py)
-        message.arrived_at = now
-        message.origin = origin
-        message.origin_at = origin_at
-        message.receive_count = 0
-        if self.delay:
-            self._hide(message, now + self.delay, now)
-        else:
-            message.deadline = VISIBLE
-            self._visible_time -= now
-            self._fresh.append(message)
-        if self.retention.heap is not None:
-            self.retention.add(message)
-        if self.on_change is not None:
-            self.on_change()
-        return message
-
-    def enqueue_later(
-        self,
-        content: str | Content,
-        attributes: Mapping[str, Any] | None,
-        now: float,
-        origin: int | None,
-        origin_at: float,
-        delay: float,
-    ) -> Message:
-        """The same with a delay of the message's own [s]. Cost: O(log delayed)."""
-        message = Message()
-        self._store(message, content, attributes, now, origin, origin_at, delay)
-        return message
+    # ---------------------------------------------------------------- what the kinds of queues do in their own way
 
     def take(self, now: float, limit: int, timeout: float) -> list[Message]:
-        """Receive up to `limit` messages: oldest first, returned ones at their old place (SQS-RCV-8).
+        """Receive up to `limit` messages that can be received at `now` [s], hidden from others for `timeout` [s]."""
+        raise NotImplementedError
 
-        The list is the queue's own: it must not be changed. At the in-flight limit it is empty (SQS-INF-1).
-        Cost: O(1) per message; O(log returned) for messages that were received before.
-        """
-        if now >= self.due:
-            self.settle(now)
-        fresh = self._fresh
-        count = len(fresh)
-        if not count and self._place == inf and self.in_flight < self.max_in_flight:
-            return []
-        if self.in_flight + limit > self.max_in_flight:
-            limit = self._room(now, limit)
-        if self._place < inf:
-            batch = self._take_in_order(now, limit)
-            count = len(batch)
-        else:
-            if count > limit:  # noqa: PLR1730 - the call costs more than the branch
-                count = limit
-            batch = [fresh.popleft()] if count == 1 else [fresh.popleft() for _ in range(count)]
-        if not count:
-            return batch
-        deadline = now + timeout
-        for message in batch:
-            message.deadline = deadline
-            if message.receive_count:
-                self.count_again(message, now)
-            else:
-                message.first_received_at = now
-            message.receive_count += 1
-        self.received += count
-        self.in_flight += count
-        moment = count * now
-        self._visible_time += moment
-        self._flight_time -= moment
-        line = self._line
-        if line and deadline < line[-1][0]:
-            self.flights.add(deadline, batch)
-        else:
-            line.append((deadline, batch))
-            if len(line) > self.flights.limit:
-                self.flights.compact()
-        if deadline < self.due:  # noqa: PLR1730 - the same
-            self.due = deadline
-        return batch
-
-    def finish(
-        self,
-        batch: Sequence[Message],
-        durations: Sequence[float],
-        failures: Sequence[int] | None,
-        deadline: float,
-        first: int,
-        clock: float,
-        until: float,
-    ) -> tuple[int, float]:
-        """Delete the messages of a batch that is handled one by one, each at its own completion.
-
-        Args:
-            batch: as returned by `take`.
-            durations: service time of each message [s].
-            failures: positions of those that are left to their visibility timeout; None if none is.
-            deadline: end of the batch's visibility timeout [s], later than its last completion.
-            first: position of the first message not done yet.
-            clock: when the one before it was completed, or the batch was received [s].
-            until: completions later than this are left for another call [s].
-
-        Returns:
-            The position of the first message not done now, and the time of the last completion [s].
-
-        Cost: O(1) per message.
-        """
-        sojourn = self.sojourns.append
-        wait = self.waits.append
-        end_to_end = self._end_to_end
-        moment = 0.0
-        done = 0
-        position = first
-        last = len(batch)
-        while position < last:
-            at = clock + durations[position]
-            if at > until:
-                break
-            clock = at
-            if failures is None or position not in failures:
-                message = batch[position]
-                if message.deadline == deadline:
-                    message.deadline = GONE
-                    arrived = message.arrived_at
-                    sojourn(at - arrived)
-                    wait(message.first_received_at - arrived)
-                    if end_to_end is not None:
-                        end_to_end.append(at - message.origin_at)
-                    elif message.origin_at != arrived:
-                        end_to_end = self._begin_end_to_end(at - message.origin_at)
-                    moment += at
-                    done += 1
-            position += 1
-        self.deleted += done
-        self.in_flight -= done
-        self._flight_time += moment
-        if self.flights.index is not None:
-            self._drop_gone(batch[first:position], deadline)
-        if self.limited:
-            self._release()
-        return position, clock
-
-    # ---------------------------------------------------------------- what the engine does by record
-
-    def finish_one(self, message: Message, at: float) -> None:
-        """Delete a message that is in flight and whose timeout has not passed. Cost: O(1)."""
-        if self.flights.index is not None:
-            self.flights.discard(message)
-        message.deadline = GONE
-        self.in_flight -= 1
-        self._flight_time += at
-        self.deleted += 1
-        arrived = message.arrived_at
-        self.sojourns.append(at - arrived)
-        self.waits.append(message.first_received_at - arrived)
-        if self._end_to_end is not None:
-            self._end_to_end.append(at - message.origin_at)
-        elif message.origin_at != arrived:
-            self._begin_end_to_end(at - message.origin_at)
-        if self.limited:
-            self._release()
-
-    def remove(self, message: Message, receive_count: int, at: float) -> bool:
-        """Delete a message by the receive that holds it; False if that had no effect.
-
-        An expired receive still deletes as long as nobody else received the message; an older one succeeds without
-        effect (SQS-VIS-6, SQS-VIS-9). Cost: O(1) in flight, O(log returned) if the message is visible again.
-        """
-        self.settle(at)
-        if message.deadline == GONE or message.receive_count != receive_count:
-            return False
-        if message.deadline == VISIBLE:
-            self._take_back(message)
-            self._visible_time += at
-        else:
-            self.flights.discard(message)
-            self.in_flight -= 1
-            self._flight_time += at
-        message.deadline = GONE
-        self._count_deleted(message, at)
-        return True
-
-    def extend(self, message: Message, received_at: float, timeout: float, now: float) -> None:
-        """Restart the visibility timeout of a message from `now` (SQS-VIS-2).
-
-        Raises:
-            InvalidParameterValue: the message is gone (SQS-VIS-8), or beyond 12 h from its receive (SQS-VIS-3).
-
-        Cost: O(log changed + log returned).
-        """
-        self.settle(now)
-        if message.deadline == GONE:
-            raise InvalidParameterValue(
-                "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "
-                "visibility timeout change."
-            )
-        cap = VISIBILITY_TIMEOUT.high
-        if timeout > cap - (now - received_at):
-            raise InvalidParameterValue(
-                f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the "
-                f"message is beyond the limit [{cap:g} seconds]"
-            )
-        if message.deadline == VISIBLE:
-            if not timeout:
-                return
-            self._take_back(message)
-            self._visible_time += now
-            self.in_flight += 1
-            self._flight_time -= now
-        else:
-            self.flights.discard(message)
-        if timeout:
-            message.deadline = now + timeout
-            self.flights.add(message.deadline, [message])
-            self.due = min(self.due, message.deadline)
-        else:
-            self._show_again(message, now)
-            if self.limited:
-                self._release()
-        if self.on_change is not None:
-            self.on_change()
-
-    def settle(self, now: float) -> None:
-        """Do what is due: deadlines that `now` has reached, each at its own time. Idempotent; cost: O(1) per change."""
-        if now < self.due:
-            return
-        flights = self.flights
-        delayed = self._delayed
-        retention = self.retention
-        while True:
-            if now >= retention.due and retention.heap is None:
-                retention.look(self._live(), now)
-            expiry = retention.head(now)
-            ends = flights.head()
-            shows = delayed.head()
-            if expiry < ends and expiry < shows:
-                self._expire(retention.pop(), expiry)
-            elif ends <= shows and ends <= now:
-                for message in flights.pop_due(now):
-                    self._show_again(message, ends)
-            elif shows <= now:
-                for message in delayed.pop_due(now):
-                    self._show(message, shows)
-            else:
-                break
-        self.due = min(flights.head(), delayed.head(), retention.due)
-        if self.limited:
-            self._release()
+    def age_of_oldest(self, now: float) -> float:
+        """Age of the oldest message [s]; 0 if there is none (CW-SQS-1)."""
+        raise NotImplementedError
 
     @property
-    def visible(self) -> int:
-        """Messages that can be received, as of the last look."""
-        return len(self._fresh) + len(self._returned) - self._stale
+    def receivable(self) -> bool:
+        """Whether there is a message that can be received, as of the last look: what a waiting poll waits for."""
+        return self.visible > 0
 
-    @property
-    def end_to_end(self) -> "array[float]":
-        """Origin to deletion of each deleted message [s]."""
-        return self.sojourns if self._end_to_end is None else self._end_to_end
+    def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
+        """The same for a short poll, which may miss messages that are there (SQS-RCV-3)."""
+        return self.take(now, limit, timeout)
 
-    def accept(self, message: Message, now: float, source: str) -> None:
-        """Take in a message that another queue's redrive policy gave up (SQS-DLQ-4, SQS-RET-2)."""
-        if self.on_arrival is not None:
-            self.on_arrival(now)
-        moved = RedrivenMessage()
-        moved.content = message.content
-        moved.attributes = message.attributes
-        moved.number = message.number
-        moved.arrived_at = now
-        moved.first_sent_at = message.sent_at
-        moved.source = source
-        moved.origin = message.origin
-        moved.origin_at = message.origin_at
-        moved.receive_count = message.receive_count
-        moved.first_received_at = -inf
-        moved.deadline = VISIBLE
-        self._visible_time -= now
-        self._line_up(moved)
-        self.moved_in += 1
-        self.retention.add(moved)
-        self.due = min(self.due, self.retention.due)
-        if self.max_receive_count < inf:
-            self._recount = True
-            self._set_place()
-        if self.on_change is not None:
-            self.on_change()
+    def _delay_changed(self, now: float) -> None:
+        """The queue's delay is another one from `now` on [s]; on standard queues for later sends only (SQS-DLY-2)."""
 
-    # ---------------------------------------------------------------- the service's verbs: checked
+    def first_in_line(self) -> Message | None:
+        """The message that is to be received next, as of the last look; None if there is none. Cost: amortised O(1)."""
+        raise NotImplementedError
 
-    def send(
-        self,
-        body: str,
-        now: float,
-        *,
-        attributes: Mapping[str, Any] | None = None,
-        delay: float | None = None,
-        group_id: str | None = None,
-        deduplication_id: str | None = None,
-    ) -> Message:
-        """Send one message.
+    def move_in(self, message: Message, now: float) -> Message:
+        """Take in what a move task took out of another queue, as a new message (SQS-MOV-4). Cost: as a send."""
+        raise NotImplementedError
 
-        Args:
-            body: 1 character up to `max_message_bytes`, attributes included.
-            now: [s].
-            attributes: at most 10.
-            delay: instead of the queue's own [s].
-            group_id: the tenant, for fairness (SQS-FAIR-1); no order on a standard queue.
-            deduplication_id: of FIFO queues only.
-
-        Raises:
-            MissingParameter, InvalidMessageContents, InvalidParameterValue: as the service (SQS-SND-1 ... SQS-SND-8).
-            TimeRanBackwards: `now` is earlier than at the last call.
-
-        Cost: O(1); O(log delayed) with a delay of its own.
-        """
-        if deduplication_id is not None:
-            raise InvalidParameterValue(
-                f"Value {deduplication_id} for parameter MessageDeduplicationId is invalid. Reason: The request "
-                "includes a parameter that is not valid for this queue type."
-            )
-        if delay is not None:
-            DELAY.demand(delay)
-        if group_id is not None and not (
-            isinstance(group_id, str) and 1 <= len(group_id) <= _GROUP_ID_LENGTH and _is_group_id(group_id)
-        ):
-            raise InvalidParameterValue(
-                f"Value {group_id} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include "
-                "alphanumeric and punctuation characters. 1 to 128 in length."
-            )
-        check_message(body, attributes, self.declaration.max_message_bytes)
-        self.advance(now)
-        message = Message()
-        if group_id is not None:
-            message = GroupedMessage()
-            message.group_id = group_id
-        wanted = self.delay if delay is None else delay
-        self._store(message, body, dict(attributes) if attributes else None, now, None, now, wanted)
-        return message
+    def clear(self) -> None:
+        """Forget all messages, which have been counted out."""
+        self.flights.clear()
+        self._delayed.clear()
 
     def receive(
         self,
@@ -590,6 +350,7 @@ class StandardQueue:
         Raises:
             InvalidParameterValue: a parameter is out of its range.
             OverLimit: a short poll while too many messages are in flight (SQS-INF-1).
+            QueueDoesNotExist: it was deleted.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(1) per message.
@@ -599,20 +360,33 @@ class StandardQueue:
                 f"Value {attempt_id} for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a "
                 "parameter that is not valid for this queue type."
             )
-        MAX_MESSAGES.demand(max_messages)
-        wait = self.declaration.wait_time if wait_time is None else wait_time
-        WAIT_TIME.demand(wait)
-        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
-        VISIBILITY_TIMEOUT.demand(timeout)
-        self.advance(now)
+        wait, timeout = self._begin_receive(now, max_messages, visibility_timeout, wait_time)
         if not wait and self.in_flight >= self.max_in_flight:
             raise OverLimit(f"{self.in_flight} messages are in flight; the limit is {self.max_in_flight} (SQS-INF-1)")
-        batch = self.take(now, max_messages, timeout)
+        batch = self.take(now, max_messages, timeout) if wait else self.glance(now, max_messages, timeout)
         if not batch and not wait:
             self.empty_receives += 1
         if batch and self.on_change is not None:
             self.on_change()
         return [self.deliver(message, now) for message in batch]
+
+    def _begin_receive(
+        self, now: float, max_messages: int, visibility_timeout: float | None, wait_time: float | None
+    ) -> tuple[float, float]:
+        """Check what a receive asks for, and do what is due; gives its wait time and visibility timeout."""
+        quotas = self.declaration.quotas
+        MAX_MESSAGES.under(quotas).demand(max_messages, integer=True)
+        if wait_time is not None:
+            WAIT_TIME.under(quotas).demand(wait_time)
+        if visibility_timeout is not None:
+            VISIBILITY_TIMEOUT.under(quotas).demand(visibility_timeout)
+        target = self.dead_letter_queue
+        if target is not None:
+            check_now(target.name, now, target.looked_at)
+        self.attend(now)
+        wait = self.declaration.wait_time if wait_time is None else wait_time
+        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
+        return wait, timeout
 
     def deliver(self, message: Message, now: float) -> Delivery:
         """What a receiver sees of a message taken at `now`; from here on its handle is known."""
@@ -624,17 +398,28 @@ class StandardQueue:
             self._handles_limit = 2 * len(handles) + 1_024
         return Delivery(message, write_handle(self.base, Receipt(message.number, message.receive_count, now)))
 
+    def _deliver_again(self, message: Message, receive_count: int, now: float) -> Delivery:
+        """What a receiver sees of a message that is not really there (SQS-DUP-1).
+
+        Its handle is no receive's own: deleting with it has no effect, nor is that an error.
+        """
+        receipt = Receipt(message.number, receive_count | APART, now)
+        delivery = Delivery(message, write_handle(self.base, receipt))
+        delivery.receive_count = receive_count
+        return delivery
+
     def delete(self, receipt_handle: str, now: float) -> None:
         """Delete a message; again, too late or with an old handle is no error (SQS-VIS-6, SQS-VIS-9).
 
         Raises:
+            QueueDoesNotExist: it was deleted.
             ReceiptHandleIsInvalid: not a handle of this queue.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(1) in flight, O(log returned) if the message is visible again.
         """
         receipt = self._read(receipt_handle)
-        self.advance(now)
+        self.attend(now)
         message = self._handles.get(receipt.number)
         if message is not None:
             self.remove(message, receipt.receive_count, now)
@@ -650,6 +435,7 @@ class StandardQueue:
             now: [s].
 
         Raises:
+            QueueDoesNotExist: the queue was deleted.
             ReceiptHandleIsInvalid: not a handle of this queue.
             InvalidParameterValue: the message is gone, or the timeout is out of range.
             TimeRanBackwards: `now` is earlier than at the last call.
@@ -657,8 +443,8 @@ class StandardQueue:
         Cost: O(log changed + log returned).
         """
         receipt = self._read(receipt_handle)
-        VISIBILITY_TIMEOUT.demand(timeout)
-        self.advance(now)
+        VISIBILITY_TIMEOUT.under(self.declaration.quotas).demand(timeout)
+        self.attend(now)
         message = self._handles.get(receipt.number)
         if message is None or message.deadline == GONE:
             raise InvalidParameterValue(
@@ -672,34 +458,222 @@ class StandardQueue:
 
         Raises:
             PurgeQueueInProgress: less than 60 s after the last purge (SQS-PRG-2).
+            QueueDoesNotExist: it was deleted.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(n).
         """
-        self.advance(now)
-        if now < self._last_purge + PURGE_INTERVAL.low:
+        self.attend(now)
+        pause = PURGE_INTERVAL.under(self.declaration.quotas).low
+        if now < self._last_purge + pause:
             raise PurgeQueueInProgress(
-                f"Only one PurgeQueue operation on {self.name} is allowed every {PURGE_INTERVAL.low:g} seconds."
+                f"Only one PurgeQueue operation on {self.name} is allowed every {pause:g} seconds."
             )
         self._last_purge = now
+        self._empty(now)
+
+    def _empty(self, now: float) -> None:
         visible, in_flight, delayed = self.visible, self.in_flight, self.delayed
-        for message in list(self._live()):
+        for message in list(self.live()):
             message.deadline = GONE
             self._left_time += now - message.arrived_at
         self._visible_time += visible * now
         self._flight_time += in_flight * now
         self._delayed_time += delayed * now
         self.purged += visible + in_flight + delayed
-        self.in_flight = self.delayed = self._stale = 0
-        self._fresh.clear()
-        self._returned.clear()
-        self._places.clear()
-        self.flights.clear()
-        self._delayed.clear()
-        self._recount = False
-        self._set_place()
+        self.in_flight = self.delayed = 0
+        self.clear()
         if self.limited:
             self._release()
+
+    # ---------------------------------------------------------------- the queue itself
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has not been deleted."""
+        return self.deleted_at is None
+
+    def close(self, now: float) -> None:
+        """Delete the queue, whatever is in it (SQS-Q-3): from now on its verbs raise QueueDoesNotExist.
+
+        What it had is counted as purged. The queues whose dead letters it took keep them from now on.
+
+        Raises:
+            QueueDoesNotExist: it was deleted before.
+            TimeRanBackwards: `now` is earlier than at the last call.
+
+        Cost: O(n).
+        """
+        self.attend(now)
+        self._empty(now)
+        self.deleted_at = now
+        self._changes.clear()
+        self.change_due = inf
+        self.delaying = self.delay > 0
+        for source in self.sources():
+            source.max_receive_count = inf
+
+    def sources(self) -> "list[Self]":
+        """The queues that have their dead letters here now, in the order in which they began to."""
+        queues = self.origins.values()
+        return [
+            queue for queue in queues if queue.dead_letter_queue is self and queue.declaration.redrive and queue.exists
+        ]
+
+    def set_attributes(self, now: float, *, dead_letter_queue: "Self | None" = None, **changes: Any) -> None:
+        """Change attributes, all of them or none (SQS-ATT-2).
+
+        They come into force after `attribute_lag`, the retention after `retention_lag`, of what is in force now, in the
+        order in which they were asked for. A changed retention is for the messages that are there, too; a changed delay
+        for later sends only, but on FIFO queues (SQS-DLY-2); timeouts, limits and redrive policies for the next
+        receives. A queue goes on to deduplicate by the scope that it was made with (FIFO-DUP-5); `poll_winner` is
+        looked at when a simulation begins.
+
+        Args:
+            now: [s].
+            dead_letter_queue: the live queue that `redrive` names, if it is not the present one.
+            changes: by the names of `Queue`'s fields.
+
+        Raises:
+            UnknownName: `Queue` has no such field.
+            InvalidParameterValue: `fifo` cannot change (SQS-Q-7).
+            DeclarationError: what it would be is not allowed, needs an `rng`, or has no live dead-letter queue.
+            QueueDoesNotExist: it was deleted.
+            TimeRanBackwards: `now` is earlier than at the last call.
+
+        Cost: O(1); O(n) for the retention, and for the delay of a FIFO queue.
+        """
+        self.attend(now)
+        known = [field.name for field in attrs.fields(Queue)]
+        for name in changes:
+            if name not in known:
+                raise UnknownName.among("attribute of a queue", name, known)
+        if changes.get("fifo", self.intended.fifo) != self.intended.fifo:
+            raise InvalidParameterValue(
+                "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+            )
+        intended = attrs.evolve(self.intended, **changes)
+        if dead_letter_queue is not None:
+            changes["redrive"] = intended.redrive
+        target: Self | None = self._changes.latest("redrive", self.dead_letter_queue)
+        if "redrive" in changes:
+            target = self._target(intended, target, dead_letter_queue)
+        self._need_chance(intended)
+        if self.on_redeclare is not None:
+            self.on_redeclare(intended, target)
+        self.intended = intended
+        for part in parts(changes):
+            lag = self.declaration.retention_lag if "retention" in part else self.declaration.attribute_lag
+            self._changes.add(Change(now + lag, part, target))
+        self.change_due = self._changes.due
+        self.delaying = True
+        self.due = min(self.due, self.change_due)
+        self.settle(now)
+        if self._changes and self.on_lag is not None:
+            self.on_lag()
+        if self.on_change is not None:
+            self.on_change()
+
+    def change(self, now: float) -> None:
+        """See `Store`."""
+        while self._changes.due <= now:
+            change = self._changes.pop()
+            self.change_due = inf
+            self.settle(change.at)
+            self._put_in_force(change)
+            self.change_due = self._changes.due
+
+    def _put_in_force(self, change: Change) -> None:
+        before = self.declaration
+        self.declaration = queue = attrs.evolve(before, **change.values)
+        if "redrive" in change.values:
+            self._name(queue, change.target)
+            self.max_receive_count = queue.redrive.max_receive_count if queue.redrive else inf
+        self.visibility_timeout = queue.visibility_timeout
+        self.max_in_flight = queue.max_in_flight
+        self.delay = queue.delay
+        self.delaying = self.delay > 0 or bool(self._changes)
+        if queue.retention != before.retention:
+            self.retention.change(queue.retention, self.live(), change.at)
+        if queue.delay != before.delay:
+            self._delay_changed(change.at)
+        self._redeclared()
+        if self.limited:
+            self._release()
+
+    def _redeclared(self) -> None:
+        """Another declaration is in force, be it the first."""
+        queue = self.declaration
+        self.longest = VISIBILITY_TIMEOUT.under(queue.quotas).high
+        self.longest_from_first = queue.visibility_cap == "message"
+        self.old_handles_delete = queue.old_handle == "deletes"
+
+    def _need_chance(self, queue: Queue) -> None:
+        for name, quiet in (("sampled", 1.0), ("duplicates", 0.0), ("disorder", 0.0)):
+            value = getattr(queue, name)
+            if value != quiet and self.rng is None:
+                problem = f"{value!r} needs chance: {type(self).__name__}(queue, name, rng=Random(seed))"
+                raise DeclarationError(f"Queue.{name}", problem)
+
+    def _target(self, queue: Queue, present: "Self | None", given: "Self | None") -> "Self | None":
+        """The live queue that an intended redrive policy names."""
+        if queue.redrive is None:
+            if given is not None:
+                raise DeclarationError("Queue.redrive", "is None, and so has no dead-letter queue")
+            return None
+        target = present if given is None else given
+        if target is None or not target.exists or (given is None and target.name != queue.redrive.to):
+            problem = (
+                f"needs the live queue {queue.redrive.to!r}: set_attributes(now, redrive=..., dead_letter_queue=...)"
+            )
+            raise DeclarationError("Queue.redrive", problem)
+        after: LiveQueue | None = target
+        while after is not None:
+            if after is self:
+                raise DeclarationError("Queue.redrive", f"dead letters of {self.name!r} would go in a circle")
+            after = after.dead_letter_queue
+        check_dead_letter_queue(queue, self.name, target.declaration)
+        return target
+
+    def _name(self, queue: Queue, target: "Self | None") -> None:
+        """Have another dead-letter queue, or none."""
+        if target is not None and queue.redrive is not None:
+            check_dead_letter_queue(queue, self.name, target.declaration)
+            target.origins[self.name] = self
+        self.dead_letter_queue = target
+
+    # ---------------------------------------------------------------- move tasks
+
+    def start_move(self, now: float, destination: "Self | None" = None, *, rate: float | None = None) -> MoveTask:
+        """Begin to move the messages of this dead-letter queue (SQS-MOV-1 ... SQS-MOV-5).
+
+        Args:
+            now: [s].
+            destination: where to; None for each message's own source queue.
+            rate: messages per second, at most 500; None for as fast as goes.
+
+        Returns:
+            The task. Outside of a simulation its `advance` has to be called, as that of a queue.
+
+        Raises:
+            InvalidParameterValue: no queue has its dead letters here, a task is running, or an argument is not allowed.
+            QueueDoesNotExist: one of the queues was deleted.
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        task = MoveTask(self, destination, now, rate=rate)
+        if self.on_move is not None:
+            self.on_move(task)
+        return task
+
+    def move_out(self, message: Message, now: float) -> None:
+        """Take out a visible message that goes to another queue. Cost: O(1), O(log returned) if it was received."""
+        self.take_out(message)
+        self._visible_time += now
+        message.deadline = GONE
+        self.moved_out += 1
+        self._left_time += now - message.arrived_at
+
+    # ---------------------------------------------------------------- time
 
     def counts(self, now: float) -> Counts:
         """Messages by state at `now`.
@@ -710,222 +684,58 @@ class StandardQueue:
         self.advance(now)
         return Counts(self.visible, self.in_flight, self.delayed)
 
+    def attend(self, now: float) -> None:
+        """Do what is due by `now`, before a call that the queue must be there for.
+
+        Raises:
+            QueueDoesNotExist: it was deleted.
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        if self.deleted_at is not None:
+            raise QueueDoesNotExist("The specified queue does not exist.")
+        self.advance(now)
+
     def advance(self, now: float) -> None:
         """Do what is due by `now`; idempotent.
 
         Raises:
+            InvalidParameterValue: `now` is infinite.
             TimeRanBackwards: `now` is earlier than at the last call.
         """
-        if not now >= self.looked_at:
-            raise TimeRanBackwards.at(self.name, now, self.looked_at)
+        check_now(self.name, now, self.looked_at)
         self.looked_at = now
         if self.catch_up is not None:
             self.catch_up(now)
         self.settle(now)
-
-    def next_deadline(self) -> float | None:
-        """When the queue changes next by itself [s]; None if it will not.
-
-        Cost: amortised O(1); O(n) where retention comes first and no heap of it is kept.
-        """
-        if not self.visible + self.in_flight + self.delayed:
-            return None
-        due = min(self.flights.next_valid(), self._delayed.next_valid())
-        if self.retention.due <= due:
-            self.retention.renew(self._live(), self.looked_at)
-        return min(due, self.retention.due)
-
-    def renew_due(self) -> None:
-        """Forget deadlines that nothing has any more: `due` is not earlier than need be. Cost: amortised O(1)."""
-        self.due = min(self.flights.next_valid(), self._delayed.next_valid(), self.retention.due)
-
-    # ---------------------------------------------------------------- for probes and audits
-
-    def age_of_oldest(self, now: float) -> float:
-        """Age of the oldest message that is not at the back of the queue [s]; 0 if there is none.
-
-        Standard queues leave out messages received three times or more, be it all of them (CW-SQS-1). In a dead-letter
-        queue it counts from the move (SQS-RET-3). Cost: O(in flight + delayed + returned).
-        """
-        oldest = now
-        for message in self._fresh:
-            if message.deadline != GONE:
-                oldest = min(oldest, message.arrived_at)
-                break
-        for message in self._unordered():
-            if message.number not in self._places and not self._is_poison(message):
-                oldest = min(oldest, message.arrived_at)
-        return now - oldest
-
-    def integrals(self, now: float) -> tuple[float, float, float]:
-        """Integrals of visible, in flight and delayed over time, from time 0 to `now` [message s]; after `settle`."""
-        return (
-            self._visible_time + self.visible * now,
-            self._flight_time + self.in_flight * now,
-            self._delayed_time + self.delayed * now,
-        )
-
-    def residence(self, now: float) -> float:
-        """Time that messages spent here up to `now` [message s], summed over those that left and those still here."""
-        here = sum(now - message.arrived_at for message in self._live())
-        return fsum(self.sojourns) + self._left_time + here
 
     def check(self, now: float, *, deep: bool = True) -> None:
         """Assert that the books balance: every message that came is somewhere, once.
 
         Args:
             now: [s].
-            deep: also look at each message in flight and delayed. Cost: O(n) instead of O(1).
+            deep: also look at each message. Cost: O(n) instead of O(1).
 
         Raises:
             AuditError: says which numbers differ.
+            TimeRanBackwards: `now` is earlier than at the last call.
         """
         self.advance(now)
-        came = self.sent + self.moved_in
-        left = self.deleted + self.dead_lettered + self.moved_out + self.expired + self.purged
-        here = self.visible + self.in_flight + self.delayed
-        if came != left + here or len(self.sojourns) != self.deleted:
-            raise AuditError(
-                f"queue {self.name!r} at {now:g} s: sent {self.sent} + moved_in {self.moved_in} is not left {left} + "
-                f"{self.counts(now)}; it has {len(self.sojourns)} sojourns of {self.deleted} deleted messages"
-            )
-        if not deep:
-            return
-        seen = sum(1 for message in self._live() if message.deadline == VISIBLE)
-        held = 0 if self.held is None else sum(1 for _ in self.held())
-        found = Counts(seen, sum(1 for _ in self.flights) + held, sum(1 for _ in self._delayed))
-        if found != self.counts(now):
-            raise AuditError(
-                f"queue {self.name!r} at {now:g} s: its containers hold {found}; its counters say {self.counts(now)}"
-            )
+        self.balance(now, deep=deep)
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- dead letters
 
-    def _read(self, handle: object) -> Receipt:
-        receipt = read_handle(self.base, handle)
-        if receipt.receive_count < 1:
-            raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.')
-        return receipt
-
-    def _live(self) -> Iterator[Message]:
-        for message in self._fresh:
-            if message.deadline != GONE:
-                yield message
-        yield from self._unordered()
-
-    def _unordered(self) -> Iterator[Message]:
-        for _, _, message in self._returned:
-            yield message
-        yield from self.flights
-        yield from self._delayed
-        if self.held is not None:
-            yield from self.held()
-
-    def _store(
-        self,
-        message: Message,
-        content: str | Content,
-        attributes: Mapping[str, Any] | None,
-        now: float,
-        origin: int | None,
-        origin_at: float,
-        delay: float,
-    ) -> None:
-        message.content = content
-        message.attributes = attributes
-        self.sent = sent = self.sent + 1
-        message.number = self.base | sent  # "|" makes a smaller int than "+" (benchmarks/memory.py)
-        message.arrived_at = now
-        message.origin = origin
-        message.origin_at = origin_at
-        message.receive_count = 0
-        if delay:
-            self._hide(message, now + delay, now)
-        else:
-            message.deadline = VISIBLE
-            self._visible_time -= now
-            self._fresh.append(message)
-        self.retention.add(message)
+    def accept(self, message: Message, now: float, source: str) -> None:
+        """Take in a message that another queue's redrive policy gave up (SQS-DLQ-4, SQS-RET-2)."""
+        if self.on_arrival is not None:
+            self.on_arrival(now)
+        moved = RedrivenMessage(message, source, now)
+        self._visible_time -= now
+        self.line_up(moved)
+        self.moved_in += 1
+        self.retention.add(moved)
+        self.due = min(self.due, self.retention.due)
         if self.on_change is not None:
             self.on_change()
-
-    def _is_poison(self, message: Message) -> bool:
-        return message.receive_count >= _BACK and not isinstance(message, RedrivenMessage)
-
-    def _hide(self, message: Message, until: float, now: float) -> None:
-        message.deadline = until
-        self._delayed.add(until, [message])
-        self.delayed += 1
-        self._delayed_time -= now
-        self.due = min(self.due, until)
-
-    def _show(self, message: Message, at: float) -> None:
-        """End a delay."""
-        message.deadline = VISIBLE
-        self.delayed -= 1
-        self._delayed_time += at
-        self._visible_time -= at
-        self._line_up(message)
-
-    def _line_up(self, message: Message) -> None:
-        """Place a message by its arrival, and by number among those of one instant, though it may not be the last."""
-        fresh = self._fresh
-        if fresh and (fresh[-1].arrived_at, fresh[-1].number) > (message.arrived_at, message.number):
-            self._put_back(message, message.arrived_at)
-        else:
-            fresh.append(message)
-
-    def _show_again(self, message: Message, at: float) -> None:
-        """End a receive without deletion: to the old place, or after three receives to the back (SQS-RCV-8)."""
-        message.deadline = VISIBLE
-        self.in_flight -= 1
-        self._flight_time += at
-        self._visible_time -= at
-        place = message.arrived_at
-        if message.receive_count >= _BACK:
-            place = self._places[message.number] = at
-        self._put_back(message, place)
-
-    def _put_back(self, message: Message, place: float) -> None:
-        self._returned.add((place, message.number, message))
-        self._set_place()
-
-    def _take_back(self, message: Message) -> None:
-        """Take a visible message that was received before out of the line."""
-        place = self._places.pop(message.number, message.arrived_at)
-        self._returned.remove((place, message.number, message))
-        self._set_place()
-
-    def _set_place(self) -> None:
-        """Where the first returned message stands: inf when `take` may pop fresh messages unseen."""
-        if self._stale or self._recount:
-            self._place = -inf
-        else:
-            self._place = self._returned[0][0] if self._returned else inf
-
-    def _take_in_order(self, now: float, limit: int) -> list[Message]:
-        """Choose messages when there are returned ones, or some that need a look at their receive count."""
-        fresh = self._fresh
-        returned = self._returned
-        batch: list[Message] = []
-        while len(batch) < limit:
-            if returned and not (fresh and _before(fresh[0], returned[0])):
-                _, number, message = returned.pop(0)
-                self._places.pop(number, None)
-            elif fresh:
-                message = fresh.popleft()
-                if message.deadline == GONE:
-                    self._stale -= 1
-                    continue
-            else:
-                self._recount = False
-                break
-            if message.receive_count >= self.max_receive_count:
-                self._dead_letter(message, now)
-            else:
-                batch.append(message)
-        self._set_place()
-        return batch
 
     def _dead_letter(self, message: Message, now: float) -> None:
         """Move a message at the receive that would exceed its count (SQS-DLQ-3)."""
@@ -937,102 +747,8 @@ class StandardQueue:
         assert target is not None  # noqa: S101 - narrows the type; a finite max_receive_count comes with a target
         target.accept(message, now, self.name)
 
-    def count_again(self, message: Message, now: float) -> None:
-        """Count the receive of a message that was received before, here or in the queue it came from."""
-        if isinstance(message, RedrivenMessage) and message.first_received_at == -inf:
-            message.first_received_at = now
-        else:
-            self.redelivered += 1
-
-    def _expire(self, message: Message, at: float) -> None:
-        """Remove a message that outlived its retention, whatever its state (SQS-RET-1).
-
-        A dead letter that was too old for this queue when it was moved goes the moment it comes (SQS-RET-2).
-        """
-        at = max(at, message.arrived_at)
-        if message.deadline == VISIBLE:
-            self._visible_time += at
-            if (self._places.get(message.number, message.arrived_at), message.number, message) in self._returned:
-                self._take_back(message)
-            else:
-                message.deadline = GONE
-                self._drop_stale()
-        elif message.receive_count:
-            self.flights.discard(message)
-            self.in_flight -= 1
-            self._flight_time += at
-        else:
-            self._delayed.discard(message)
-            self.delayed -= 1
-            self._delayed_time += at
-        message.deadline = GONE
-        self.expired += 1
-        self._left_time += at - message.arrived_at
-
-    def _drop_stale(self) -> None:
-        """One more of the fresh messages is gone; drop those that nobody has to step over any more."""
-        fresh = self._fresh
-        self._stale += 1
-        while fresh and fresh[0].deadline == GONE:
-            fresh.popleft()
-            self._stale -= 1
-        self._set_place()
-
-    def _count_deleted(self, message: Message, at: float) -> None:
-        self.deleted += 1
-        arrived = message.arrived_at
-        self.sojourns.append(at - arrived)
-        self.waits.append(message.first_received_at - arrived)
-        if self._end_to_end is not None or message.origin_at != arrived:
-            self.end_to_end_of(message, at)
-        if self.limited:
-            self._release()
-
-    def end_to_end_of(self, message: Message, at: float) -> None:
-        """Note the end-to-end time of the message whose sojourn was noted last."""
-        if self._end_to_end is None:
-            self._begin_end_to_end(at - message.origin_at)
-        else:
-            self._end_to_end.append(at - message.origin_at)
-
-    def _room(self, now: float, limit: int) -> int:
-        """How many messages may still be received before the in-flight limit (SQS-INF-1)."""
-        if self.catch_up is not None:
-            self.catch_up(now)
-        self.settle(now)
-        room = self.max_in_flight - self.in_flight
-        if room <= 0:
-            self.limited = True
-            return 0
-        return min(limit, room)
-
-    def _release(self) -> None:
-        if self.in_flight < self.max_in_flight:
-            self.limited = False
-            if self.on_change is not None:
-                self.on_change()
-
-    def _begin_end_to_end(self, sample: float) -> "array[float]":
-        """Keep end-to-end times apart from sojourns, now that one differs; `sample` belongs to the latest sojourn."""
-        self._end_to_end = self.sojourns[:-1]
-        self._end_to_end.append(sample)
-        return self._end_to_end
-
-    def _drop_gone(self, batch: Sequence[Message], deadline: float) -> None:
-        index = self.flights.index
-        for message in batch:
-            if index and message.deadline == GONE:
-                index.discard((deadline, message.number, message))
-        self.flights.index = index or None
-
-
-_GROUP_ID_LENGTH = 128
-
-
-def _is_group_id(text_: str) -> bool:
-    return all("!" <= character <= "~" for character in text_)
-
-
-def _before(fresh: Message, entry: tuple[float, int, Message]) -> bool:
-    place = entry[0]
-    return fresh.arrived_at < place or (fresh.arrived_at == place and fresh.number < entry[1])
+    def _read(self, handle: object) -> Receipt:
+        receipt = read_handle(self.base, handle)
+        if receipt.receive_count < 1:
+            raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.')
+        return receipt

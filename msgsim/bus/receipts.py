@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from struct import error, pack, unpack
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgsim.bus.message import COUNTER_BITS, Message
@@ -73,8 +74,8 @@ class Delivery:
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """The message attributes; empty if it has none."""
-        return self.message.attributes or {}
+        """The message attributes, which are nobody's to change; empty if it has none."""
+        return MappingProxyType(self.message.attributes or {})
 
     @property
     def sent_at(self) -> float:

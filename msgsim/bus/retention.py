@@ -17,17 +17,26 @@ class Retention:
 
     Attributes:
         period: how long a message is kept [s]; it is removed when its age is more than that (SQS-RET-1).
+        since: when the period came into force [s]; nothing is removed by it before.
         due: the earliest time at which something may have to be removed or looked at [s].
         heap: (expiry, number, message), or None while the bound is enough.
     """
 
-    __slots__ = ("_limit", "due", "heap", "period")
+    __slots__ = ("_limit", "due", "heap", "period", "since")
 
     def __init__(self, period: float) -> None:
         self.period = period
+        self.since = -inf
         self.due = -inf
         self.heap: list[tuple[float, int, Message]] | None = None
         self._limit = SLACK
+
+    def change(self, period: float, live: Iterable[Message], now: float) -> None:
+        """Have another period from `now` on, for the messages that are there, too (SQS-ATT-2). Cost: O(n)."""
+        self.period = period
+        self.since = now
+        self.heap = None
+        self.look(live, now)
 
     def add(self, message: Message) -> None:
         """Enter a message that arrived; needed while there is a heap, or if it was sent earlier than it arrived."""
@@ -70,7 +79,7 @@ class Retention:
         while heap and heap[0][2].deadline == GONE:
             heappop(heap)
         if heap and heap[0][0] < now:
-            return heap[0][0]
+            return max(heap[0][0], self.since)
         self._set_due(heap)
         if not heap:
             self.heap = None

@@ -10,7 +10,7 @@ from msgsim.bus.filters import MESSAGE_ATTRIBUTES, MESSAGE_BODY, check_scope, co
 from msgsim.bus.message import Content
 from msgsim.bus.publication import Attributes
 from msgsim.declare import flag, number, text
-from msgsim.distributions import Distribution, Uniforms, as_distribution
+from msgsim.distributions import Distribution, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
 
 PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
@@ -19,8 +19,11 @@ PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application"
 RAW_PROTOCOLS = ("sqs", "http", "https", "firehose")
 """What can be subscribed for raw delivery (SNS-SUB-8)."""
 
-Delivery: TypeAlias = tuple[str | Content, Attributes | None, float, int | None, float]
-"""What `Endpoint.enqueue` takes; the time is when it arrives [s]."""
+Delivery: TypeAlias = tuple[str | Content, Attributes | None, float, int | None, float, str | None]
+"""What `Endpoint.enqueue_grouped` takes; the time is when it arrives [s], the last is the group, if there is one."""
+
+Enqueue: TypeAlias = Callable[[str | Content, Attributes | None, float, int | None, float, str], object]
+"""`Endpoint.enqueue_grouped`."""
 
 
 class Endpoint(Protocol):
@@ -38,6 +41,19 @@ class Endpoint(Protocol):
         """Append a message; the arguments are trusted."""
         ...
 
+    def enqueue_grouped(
+        self,
+        content: str | Content,
+        attributes: Attributes | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str,
+        /,
+    ) -> object:
+        """The same with the id of a group (SNS-PUB-7)."""
+        ...
+
 
 # ---------------------------------------------------------------- declared
 
@@ -52,7 +68,7 @@ def _check_scope(_: object, __: object, scope: Any) -> None:
 
 
 def _check_protocol(_: object, __: object, protocol: Any) -> None:
-    if protocol not in PROTOCOLS:
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         raise DeclarationError(
             "Subscription.protocol",
             f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}; "
@@ -61,8 +77,8 @@ def _check_protocol(_: object, __: object, protocol: Any) -> None:
 
 
 def _check_delay(_: object, __: object, delay: Any) -> None:
-    if delay is not None and not isinstance(delay, Distribution):
-        raise DeclarationError("Subscription.delivery_delay", f"{delay!r} is neither a distribution nor a number [s]")
+    if delay is not None:
+        refuse_duration("Subscription.delivery_delay", delay, "is neither a distribution nor a number [s]")
 
 
 def _comparable(policy: object) -> str:
@@ -119,6 +135,7 @@ class Subscriber:
     Attributes:
         declaration: what was declared.
         name: `topic/endpoint`.
+        queue: where it delivers; None if that is no queue.
         enqueue: of the queue; None if there is none.
         is_instant: deliveries are sure, and over at once.
         reads_body: the filter looks at the body.
@@ -144,6 +161,7 @@ class Subscriber:
         "is_instant",
         "name",
         "pending",
+        "queue",
         "reads_body",
         "since",
     )
@@ -161,6 +179,7 @@ class Subscriber:
     ) -> None:
         self.declaration = subscription
         self.name = name
+        self.queue = queue
         self.enqueue = None if queue is None else queue.enqueue
         self.is_instant = subscription.delivery_delay is None and not subscription.failure_rate
         policy = subscription.filter_policy
@@ -211,14 +230,15 @@ class Subscriber:
         now: float,
         origin: int | None,
         origin_at: float,
+        group_id: str | None = None,
     ) -> None:
         """Begin a delivery that takes time or can fail."""
         delay = self._delay()
         if delay > 0:
             self.pending += 1
-            self._schedule(self, (content, attributes, now + delay, origin, origin_at))
+            self._schedule(self, (content, attributes, now + delay, origin, origin_at, group_id))
         else:
-            self._attempt(content, attributes, now, origin, origin_at)
+            self._attempt(content, attributes, now, origin, origin_at, group_id)
 
     def arrive(self, delivery: Delivery) -> None:
         """End a delivery that was scheduled."""
@@ -232,13 +252,18 @@ class Subscriber:
         now: float,
         origin: int | None,
         origin_at: float,
+        group_id: str | None,
     ) -> None:
         if self._fails():
             self.delivery_failed += 1
             return
         self._arrived += 1
-        if self.enqueue is not None:
-            self.enqueue(content, attributes, now, origin, origin_at)
+        if self.queue is None:
+            return
+        if group_id is None:
+            self.queue.enqueue(content, attributes, now, origin, origin_at)
+        else:
+            self.queue.enqueue_grouped(content, attributes, now, origin, origin_at, group_id)
 
 
 class Audience:
@@ -254,7 +279,7 @@ class Audience:
         is_stale: there may be more of them by now; who holds it must choose again.
     """
 
-    __slots__ = ("enveloped", "has_envelopes", "is_stale", "members", "offered", "published", "raw")
+    __slots__ = ("_grouped", "enveloped", "has_envelopes", "is_stale", "members", "offered", "published", "raw")
 
     def __init__(self, members: tuple[Subscriber, ...], *, published: int = 0, is_stale: bool = False) -> None:
         self.members = members
@@ -265,6 +290,19 @@ class Audience:
         self.enveloped = tuple(enqueue for enqueue, each in queues if each.is_instant and not each.declaration.raw)
         self.offered = tuple(each for each in members if not each.is_instant)
         self.has_envelopes = any(not each.declaration.raw for _, each in queues)
+        self._grouped: tuple[tuple[Enqueue, ...], tuple[Enqueue, ...]] | None = None
+
+    @property
+    def grouped(self) -> tuple[tuple[Enqueue, ...], tuple[Enqueue, ...]]:
+        """As `raw` and `enveloped`, for publishes with a group; made when the first of them comes."""
+        if self._grouped is None:
+            instant = [each for each in self.members if each.is_instant]
+            queues = [(each.declaration.raw, each.queue) for each in instant if each.queue is not None]
+            self._grouped = (
+                tuple(queue.enqueue_grouped for raw, queue in queues if raw),
+                tuple(queue.enqueue_grouped for raw, queue in queues if not raw),
+            )
+        return self._grouped
 
 
 def _delays(delay: Distribution | None, rng: Uniforms | None, name: str) -> Callable[[], float]:

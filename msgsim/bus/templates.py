@@ -9,10 +9,10 @@ from msgsim.bus.message import COUNTER_BITS, EPOCH, Message
 from msgsim.declare import DAY, HOUR, MINUTE
 from msgsim.errors import DeclarationError, no_such
 
-FIELDS = ("attributes", "body", "date", "elapsed", "message_id", "n", "now", "origin_id", "sent_at")
+FIELDS = ("attributes", "body", "date", "elapsed", "group", "message_id", "n", "now", "origin_id", "sent_at")
 """What a template may name: `{n}` is the running number of the traffic event, `{date}` a calendar day (`{date:+3d}` is
-three days later), `{elapsed}` the seconds since the event, `{now}` simulated seconds, `{attributes[kind]}` an
-attribute."""
+three days later), `{elapsed}` the seconds since the event, `{group}` the message group, or nothing, `{now}` simulated
+seconds, `{attributes[kind]}` an attribute."""
 
 _ATTRIBUTE = re.compile(r"attributes\[[^][{}]+]")
 _UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1.0}
@@ -58,12 +58,18 @@ class Template:
             body=message.body if body is None else body,
             date=_Date(self.epoch + now),
             elapsed=now - message.origin_at,
+            group=getattr(message, "group_id", None) or "",
             message_id=message.message_id,
             n=message.origin_id & ((1 << COUNTER_BITS) - 1),
             now=now,
             origin_id=message.origin_id,
             sent_at=message.sent_at,
         )
+
+
+def literal(text: str) -> str:
+    """What a template says whatever its fields become."""
+    return "".join(written for written, *_ in Formatter().parse(text))
 
 
 def as_content(text: str, path: str, epoch: float) -> "str | Template":

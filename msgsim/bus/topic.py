@@ -7,21 +7,32 @@ attributes. Each set of subscriptions that was reached is an `Audience`, which c
 sums over audiences, made when they are read. A new subscription makes all audiences stale: routes choose again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from math import inf
 
 import attrs
 
+from msgsim.bus.contents import check_identifier
 from msgsim.bus.filters import parse_body
 from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
+from msgsim.bus.queue import Queue
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
-from msgsim.declare import listed
+from msgsim.declare import check_epoch, check_name, check_now, listed
 from msgsim.distributions import Uniforms
-from msgsim.errors import AuditError, DeclarationError, InvalidParameter, TimeRanBackwards, UnknownName
+from msgsim.errors import (
+    AuditError,
+    DeclarationError,
+    InvalidParameter,
+    InvalidParameterValue,
+    UnknownName,
+)
 
 __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
+
+NO_FIFO = "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics (SNS-SUB-5)"
+"""What is said of a subscription that cannot be."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +43,7 @@ class Topic:
         subscriptions: an endpoint can be subscribed once per protocol.
     """
 
-    subscriptions: tuple[Subscription, ...] = listed(Subscription, "a Subscription")
+    subscriptions: Sequence[Subscription] = listed(Subscription, "a Subscription")
 
     def __attrs_post_init__(self) -> None:
         seen: set[tuple[str, str]] = set()
@@ -106,7 +117,38 @@ class Route:
             for each in audience.offered:
                 each.offer(content, attributes, now, origin, origin_at)
 
-    def _choose(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> Audience:
+    def publish_grouped(
+        self, content: str | Content, now: float, origin: int | None, origin_at: float, group_id: str
+    ) -> None:
+        """The same with the id of a group, which queues get, too (SNS-PUB-7)."""
+        topic = self.topic
+        audience = self._audience
+        if audience.is_stale:
+            audience = self._choose(content, now, origin, origin_at, group_id)
+        published = topic.published = topic.published + 1
+        audience.published += 1
+        attributes = self.attributes
+        raw, enveloped = audience.grouped
+        for enqueue in raw:
+            enqueue(content, attributes, now, origin, origin_at, group_id)
+        envelope = None
+        if audience.has_envelopes:
+            envelope = Envelope()
+            envelope.route = self
+            envelope.number = topic.base | published
+            envelope.content = content
+            envelope.published_at = now
+            for enqueue in enveloped:
+                enqueue(envelope, None, now, origin, origin_at, group_id)
+        for each in audience.offered:
+            if envelope is None or each.declaration.raw:
+                each.offer(content, attributes, now, origin, origin_at, group_id)
+            else:
+                each.offer(envelope, None, now, origin, origin_at, group_id)
+
+    def _choose(
+        self, content: str | Content, now: float, origin: int | None, origin_at: float, group_id: str | None = None
+    ) -> Audience:
         """Who is reached by this publish, and by the next ones as well unless a filter looks at their bodies."""
         topic = self.topic
         if not topic.reads_bodies:
@@ -115,7 +157,7 @@ class Route:
         if content is not self._text or self._found.is_stale:
             number = topic.base + topic.published + 1
             cause = number if origin is None else origin
-            text = published_text(content, self.attributes, number, now, cause, origin_at)
+            text = published_text(content, self.attributes, number, now, cause, origin_at, group_id)
             self._text = text if text is content else None
             self._found = topic.audience(self.attributes, parse_body(text))
         return self._found
@@ -129,6 +171,7 @@ class TopicFanout:
         name: part of its ids and of the names of its subscriptions.
         endpoints: queues by name; those that are subscribed must be among them.
         rng: for delays and failures; may be left out if nothing is left to chance.
+        rng_of: instead of one for all, the one of a subscription by its name, so that none disturbs the others.
         epoch: seconds since 1970 at time 0, for time stamps [s].
 
     Attributes:
@@ -143,7 +186,7 @@ class TopicFanout:
 
     Raises:
         UnknownName: a subscribed queue is not among `endpoints`.
-        DeclarationError: something is left to chance, and there is no `rng`.
+        DeclarationError: something is left to chance, and there is no `rng`; or a FIFO queue is subscribed (SNS-SUB-5).
     """
 
     __slots__ = (
@@ -152,6 +195,7 @@ class TopicFanout:
         "_now",
         "_pending",
         "_rng",
+        "_rng_of",
         "_scheduled",
         "arn",
         "base",
@@ -172,8 +216,13 @@ class TopicFanout:
         *,
         endpoints: Mapping[str, Endpoint] | None = None,
         rng: Uniforms | None = None,
+        rng_of: Callable[[str], Uniforms] | None = None,
         epoch: float = EPOCH,
     ) -> None:
+        if not isinstance(topic, Topic):
+            raise DeclarationError("TopicFanout.topic", f"{topic!r} is not a Topic")
+        check_name("TopicFanout.name", name)
+        check_epoch("TopicFanout.epoch", epoch)
         self.declaration = topic
         self.name = name
         self.base = id_base(name)
@@ -186,6 +235,7 @@ class TopicFanout:
         self._scheduled = 0
         self._audiences: dict[tuple[Subscriber, ...], Audience] = {}
         self._rng = rng
+        self._rng_of = rng_of
         self.unknown = Audience((), is_stale=True)
         self.subscriptions = {
             key: self._subscriber(key, declared, endpoints or {}) for key, declared in topic.named().items()
@@ -224,6 +274,7 @@ class TopicFanout:
         origin: int | None,
         origin_at: float,
         subject: str | None = None,
+        group_id: str | None = None,
     ) -> None:
         """Publish; the arguments are trusted, and the attributes must not be changed any more.
 
@@ -232,7 +283,10 @@ class TopicFanout:
         route = self._latest
         if route.attributes is not attributes or route.subject is not subject:
             self._latest = route = self.route(attributes, subject)
-        route.publish(content, now, origin, origin_at)
+        if group_id is None:
+            route.publish(content, now, origin, origin_at)
+        else:
+            route.publish_grouped(content, now, origin, origin_at, group_id)
 
     # ---------------------------------------------------------------- for everyone
 
@@ -243,7 +297,7 @@ class TopicFanout:
         *,
         attributes: Attributes | None = None,
         subject: str | None = None,
-        group_id: str | None = None,  # noqa: ARG002 - see its description
+        group_id: str | None = None,
         deduplication_id: str | None = None,
     ) -> str:
         """Publish a message, which is its own origin.
@@ -253,7 +307,7 @@ class TopicFanout:
             now: [s].
             attributes: what filters look at, by name.
             subject: in envelopes.
-            group_id: the tenant. Accepted (SNS-PUB-7), but not passed on: queues are not fair to tenants so far.
+            group_id: the tenant, for the fairness of the queues that are reached (SNS-PUB-7).
             deduplication_id: of FIFO topics only.
 
         Returns:
@@ -261,19 +315,21 @@ class TopicFanout:
 
         Raises:
             InvalidParameter: empty or too long (SNS-PUB-1), a subject that cannot be (SNS-PUB-2), an attribute of no
-                known type (SNS-PUB-3), or a deduplication id (SNS-PUB-7).
+                known type (SNS-PUB-3), a group id that is none, or a deduplication id (SNS-PUB-7).
             TimeRanBackwards: `now` is earlier than at the last call.
         """
         self.advance(now)
-        attributes = dict(attributes) if attributes else None
         check_publish(body, attributes, subject)
+        attributes = dict(attributes) if attributes else None
+        if group_id is not None:
+            _check_group(group_id)
         if deduplication_id is not None:
             raise InvalidParameter(
                 "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId "
                 "parameter that is not valid for this topic type"
             )
         id_ = self.base + self.published + 1
-        self.fan_out(body, attributes, now, id_, now, subject)
+        self.fan_out(body, attributes, now, id_, now, subject, group_id)
         return format_id(id_)
 
     def subscribe(self, subscription: Subscription, queue: Endpoint | None = None) -> Subscriber:
@@ -287,7 +343,8 @@ class TopicFanout:
             The live subscription.
 
         Raises:
-            DeclarationError: subscribed already (SNS-SUB-4), or left to chance while the topic has no `rng`.
+            DeclarationError: subscribed already (SNS-SUB-4), a FIFO queue (SNS-SUB-5), or left to chance while the
+                topic has no `rng`.
             UnknownName: there is no queue.
 
         Cost: O(audiences), and a look at each filter at the next publish of each route.
@@ -313,8 +370,7 @@ class TopicFanout:
 
         Cost: O(log pending) per delivery.
         """
-        if not now >= self._now:
-            raise TimeRanBackwards.at(self.name, now, self._now)
+        check_now(self.name, now, self._now)
         self._now = now
         pending = self._pending
         while pending and pending[0][0] <= now:
@@ -328,7 +384,8 @@ class TopicFanout:
     def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Subscriber:
         queue = _queue(subscription, endpoints)
         name = f"{self.name}/{key}"
-        return Subscriber(subscription, name, queue, self._rng, self._audiences, self._schedule, since=self.published)
+        rng = self._rng if self._rng_of is None else self._rng_of(name)
+        return Subscriber(subscription, name, queue, rng, self._audiences, self._schedule, since=self.published)
 
     def _schedule(self, subscriber: Subscriber, delivery: Delivery) -> None:
         """Keep a delivery until it is due; at one instant in the order of publishing. Cost: O(log pending)."""
@@ -391,4 +448,18 @@ def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> End
         return None
     if subscription.endpoint not in endpoints:
         raise UnknownName.among("queue", subscription.endpoint, endpoints)
-    return endpoints[subscription.endpoint]
+    queue = endpoints[subscription.endpoint]
+    if not hasattr(queue, "enqueue"):
+        raise DeclarationError(f"endpoints.{subscription.endpoint}", f"{queue!r} is not a live queue")
+    declaration = getattr(queue, "declaration", None)
+    if isinstance(declaration, Queue) and declaration.fifo:
+        raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)
+    return queue
+
+
+def _check_group(group_id: object) -> None:
+    try:
+        check_identifier("MessageGroupId", group_id)
+    except InvalidParameterValue as error:
+        reason = str(error).partition("Reason: ")[2]
+        raise InvalidParameter(f"Invalid parameter: MessageGroupId Reason: {reason}") from None

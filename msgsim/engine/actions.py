@@ -7,11 +7,15 @@ from typing import Any, Protocol
 
 import attrs
 
+from msgsim.bus import drafts
+from msgsim.bus.drafts import check_text
 from msgsim.bus.message import COUNTER_BITS, Content, Message
 from msgsim.bus.outbox import Email, SendingAccount
+from msgsim.bus.queue import Queue
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
-from msgsim.declare import copied, listed, number, text
+from msgsim.declare import listed, number, text
+from msgsim.engine.identifiers import cause, identifying, is_identifier
 from msgsim.errors import DeclarationError
 from msgsim.quotas import DELAY, RECIPIENTS
 
@@ -27,18 +31,29 @@ def _addresses(value: Any) -> Any:
 
 
 def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    path = f"{type(owner).__name__}.{attribute.name}"
+    _check(f"{type(owner).__name__}.{attribute.name}", value, optional=attribute.default is None)
+
+
+def _check_addresses(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     for item in value if isinstance(value, tuple) else (value,):
-        if value is None and attribute.default is None:
-            continue
-        if not isinstance(item, str):
-            raise DeclarationError(path, f"{item!r} is not a text")
-        Template(item, path)
+        _check(f"{type(owner).__name__}.{attribute.name}", item)
 
 
-def _check_attributes(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None and not isinstance(value, dict):
-        raise DeclarationError(f"{type(owner).__name__}.{attribute.name}", f"{value!r} is not a table of attributes")
+def _check(path: str, value: object, *, optional: bool = False) -> None:
+    if optional and value is None:
+        return
+    if not isinstance(value, str):
+        raise DeclarationError(path, f"{value!r} is not a text")
+    Template(value, path)
+
+
+def _check_body(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    path = f"{type(owner).__name__}.{attribute.name}"
+    if value is None:
+        return
+    check_text(path, value)
+    if not value:
+        raise DeclarationError(path, "must not be empty (SQS-SND-1, SNS-PUB-1)")
 
 
 @attrs.frozen
@@ -53,12 +68,12 @@ class SendEmail(Action):
 
     outbox: str = text(empty=False)
     to: Sequence[str] = attrs.field(
-        default="customer-{n}@example.com", converter=_addresses, validator=_check_template, kw_only=True
+        default="customer-{n}@example.com", converter=_addresses, validator=_check_addresses, kw_only=True
     )
     subject: str = attrs.field(default="Message {n}", validator=_check_template, kw_only=True)
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
-    cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
-    bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_template, kw_only=True)
+    cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
+    bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         recipients = len(self.to) + len(self.cc) + len(self.bcc)
@@ -79,14 +94,15 @@ class Publish(Action):
         body: with `{fields}`; None passes the message's own on.
         attributes: None passes the message's own on.
         subject: of the notification.
+        group_id: with `{fields}`; None passes the message's own on (SNS-PUB-7). Where it becomes something that is no
+            id of a group, the publish is refused.
     """
 
     topic: str = text(empty=False)
-    body: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
-    attributes: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=copied, validator=_check_attributes, kw_only=True
-    )
-    subject: str | None = text(None, optional=True, kw_only=True)
+    body: str | None = attrs.field(default=None, validator=_check_body, kw_only=True)
+    attributes: Mapping[str, Any] | None = drafts.attributes(kw_only=True)
+    subject: str | None = drafts.subject(kw_only=True)
+    group_id: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
 
 
 @attrs.frozen
@@ -97,17 +113,21 @@ class SendMessage(Action):
         queue: name of the queue.
         body: with `{fields}`; None passes the message's own on.
         attributes: None passes the message's own on.
-        delay: instead of the queue's own [s] (SQS-DLY-1).
+        delay: instead of the queue's own [s] (SQS-DLY-1); of standard queues only (FIFO-SND-4).
+        group_id: with `{fields}`; None passes the message's own on. Where it becomes something that is no id of a
+            group, or a FIFO queue gets none, the send is refused (FIFO-SND-1, SQS-FAIR-1).
+        deduplication_id: with `{fields}`, such as "{message_id}", so that work that is done twice sends once; of FIFO
+            queues only. None makes it unique, unless the queue takes the hash of the body for it (FIFO-SND-2).
     """
 
     queue: str = text(empty=False)
-    body: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
-    attributes: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=copied, validator=_check_attributes, kw_only=True
-    )
+    body: str | None = attrs.field(default=None, validator=_check_body, kw_only=True)
+    attributes: Mapping[str, Any] | None = drafts.attributes(kw_only=True)
     delay: float | None = number(
         None, low=DELAY.low, high=DELAY.high, unit=DELAY.unit, rule=DELAY.rule, optional=True, kw_only=True
     )
+    group_id: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
+    deduplication_id: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
 
 
 @attrs.frozen
@@ -183,6 +203,15 @@ class Port(Protocol):
         """As `StandardQueue.enqueue_later`."""
         ...
 
+    @property
+    def enqueue_grouped(self) -> Callable[..., object]:
+        """As `StandardQueue.enqueue_grouped`."""
+        ...
+
+
+EnqueueFifo = Callable[[str | Content, Mapping[str, Any] | None, float, int | None, float, str, str | None], object]
+"""`FifoQueue.enqueue`."""
+
 
 class Step(Protocol):
     """A wired action. Returns False if it was refused and changed nothing."""
@@ -227,43 +256,60 @@ class SendEmailStep:
 class PublishStep:
     """Publish, wired."""
 
-    __slots__ = ("_content", "_route", "_subject", "_topic")
+    __slots__ = ("_content", "_group", "_route", "_subject", "_topic")
 
     def __init__(self, action: Publish, topic: TopicFanout, epoch: float) -> None:
         self._topic = topic
         self._content = None if action.body is None else as_content(action.body, "Publish.body", epoch)
         self._subject = action.subject
+        self._group = None if action.group_id is None else Template(action.group_id, "Publish.group_id", epoch)
         self._route: Route | None = (
             None if action.attributes is None else topic.route(action.attributes, action.subject)
         )
 
     def __call__(self, message: Message, now: float) -> bool:
-        """Publish; a topic refuses nothing yet."""
+        """Publish; a topic refuses ids of groups that are none."""
         content = message.content if self._content is None else filled(self._content, message, now)
         origin = message.number if message.origin is None else message.origin
-        if self._route is not None:
+        group = None
+        if self._group is not None or type(message) is not Message:
+            group = group_of(self._group, message, now)
+            if group is not None and self._group is not None and not is_identifier(group):
+                return False
+        if self._route is None:
+            self._topic.fan_out(content, message.attributes, now, origin, message.origin_at, self._subject, group)
+        elif group is None:
             self._route.publish(content, now, origin, message.origin_at)
         else:
-            self._topic.fan_out(content, message.attributes, now, origin, message.origin_at, self._subject)
+            self._route.publish_grouped(content, now, origin, message.origin_at, group)
         return True
 
 
 class SendMessageStep:
-    """SendMessage, wired."""
+    """SendMessage to a standard queue, wired."""
 
-    __slots__ = ("_attributes", "_content", "_delay", "_queue")
+    __slots__ = ("_attributes", "_content", "_delay", "_group", "_queue")
 
     def __init__(self, action: SendMessage, queue: "Port", epoch: float) -> None:
         self._queue = queue
         self._content = None if action.body is None else as_content(action.body, "SendMessage.body", epoch)
         self._attributes = action.attributes
         self._delay = action.delay
+        self._group = None if action.group_id is None else Template(action.group_id, "SendMessage.group_id", epoch)
 
     def __call__(self, message: Message, now: float) -> bool:
-        """Send; a queue refuses nothing."""
+        """Send; a queue refuses ids of groups that are none."""
         content = message.content if self._content is None else filled(self._content, message, now)
         attributes = message.attributes if self._attributes is None else self._attributes
         origin = message.number if message.origin is None else message.origin
+        if self._group is not None or type(message) is not Message:
+            group = group_of(self._group, message, now)
+            if group is not None:
+                if self._group is not None and not is_identifier(group):
+                    return False
+                place = (content, attributes, now, origin, message.origin_at, group)
+                self._queue.enqueue_grouped(*place, *(() if self._delay is None else (self._delay,)))
+                return True
         if self._delay is None:
             self._queue.enqueue(content, attributes, now, origin, message.origin_at)
         else:
@@ -271,8 +317,54 @@ class SendMessageStep:
         return True
 
 
+class SendToFifoStep:
+    """SendMessage to a FIFO queue, wired.
+
+    Args:
+        action: what to do.
+        enqueue: as `FifoQueue.enqueue`.
+        declaration: of the queue.
+        epoch: seconds since 1970 at time 0.
+    """
+
+    __slots__ = ("_attributes", "_by_content", "_content", "_enqueue", "_group", "_identify")
+
+    def __init__(self, action: SendMessage, enqueue: "EnqueueFifo", declaration: Queue, epoch: float) -> None:
+        self._enqueue = enqueue
+        self._content = None if action.body is None else as_content(action.body, "SendMessage.body", epoch)
+        self._attributes = action.attributes
+        self._group = None if action.group_id is None else Template(action.group_id, "SendMessage.group_id", epoch)
+        self._by_content = action.deduplication_id is None
+        self._identify = identifying(action.deduplication_id, declaration, "SendMessage.deduplication_id", epoch)
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Send, or be refused for the lack of a group (FIFO-SND-1); a duplicate is no refusal (FIFO-DUP-2)."""
+        group = group_of(self._group, message, now)
+        if group is None or not is_identifier(group):
+            return False
+        content = message.content if self._content is None else filled(self._content, message, now)
+        attributes = message.attributes if self._attributes is None else self._attributes
+        origin = message.number if message.origin is None else message.origin
+        given = None
+        if self._identify is not None:
+            said = cause(content, attributes, origin, message.origin_at, group) if self._by_content else message
+            given = self._identify(said, now)
+        self._enqueue(content, attributes, now, origin, message.origin_at, group, given)
+        return True
+
+
+def group_of(template: Template | None, message: Message, now: float) -> str | None:
+    """The group of what a message causes: by a template, or its own; None if there is none."""
+    if template is not None:
+        return template.fill(message, now) or None
+    group: str | None = getattr(message, "group_id", None)
+    return group
+
+
 class JoinState:
     """A join at work: which parts have succeeded for which traffic event.
+
+    Where an action of `then` is refused, the join goes on with that one at the next success of a part.
 
     Attributes:
         opened: events for which at least one part has succeeded.
@@ -280,7 +372,7 @@ class JoinState:
         end_to_end: traffic event to completion [s], one for each completed.
     """
 
-    __slots__ = ("_all", "_done", "_masks", "_then", "completed", "end_to_end", "name", "opened")
+    __slots__ = ("_all", "_done", "_masks", "_refused", "_then", "completed", "end_to_end", "name", "opened")
 
     def __init__(self, name: str, parts: int) -> None:
         self.name = name
@@ -290,6 +382,7 @@ class JoinState:
         self._all = (1 << parts) - 1
         self._done = 1 << parts
         self._masks: dict[int, array[int]] = {}
+        self._refused: dict[int, int] = {}
         self._then: Sequence[Step] = ()
 
     def then(self, steps: Sequence[Step]) -> None:
@@ -313,8 +406,11 @@ class JoinState:
         masks[index] = mask
         if mask != self._all:
             return True
-        for step in self._then:
-            if not step(message, now):
+        steps = self._then
+        begin = self._refused.pop(origin, 0) if self._refused else 0
+        for position in range(begin, len(steps)):
+            if not steps[position](message, now):
+                self._refused[origin] = position
                 return False
         masks[index] = mask | self._done
         self.completed += 1

@@ -14,6 +14,8 @@ from simpy import Environment
 from simpy.core import StopSimulation
 from simpy.events import Event
 
+from msgsim.engine.interrupts import between_events
+
 
 class Turn(IntEnum):
     """Who goes first at one instant. SimPy's own priorities, 0 and 1, belong to processes that users write."""
@@ -98,16 +100,22 @@ def _exact_delay(now: float, time: float) -> float:
 
 
 def run_through(env: Environment, until: float) -> None:
-    """Process every event up to and including `until`, probes of that instant included."""
+    """Process every event up to and including `until`, probes of that instant included.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed; the event of that moment was processed to its end.
+    """
     stop = Timer(env, _stop, Turn.LAST)
     stop.arm(until)
-    try:
-        while True:
-            env.step()
-    except StopSimulation:
-        return
-    finally:
-        stop.cancel()
+    step = env.step
+    with between_events() as interrupt:
+        try:
+            while not interrupt.asked:
+                step()
+        except StopSimulation:
+            pass
+        finally:
+            stop.cancel()
 
 
 def _stop(_now: float) -> None:

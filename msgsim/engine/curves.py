@@ -15,8 +15,8 @@ from typing import Any
 
 import attrs
 
-from msgsim.declare import DAY, check_number, flag, number, text
-from msgsim.engine.forms import Constant, Form, RateCurve, Sum, as_curve, plain, scaling
+from msgsim.declare import DAY, as_float, check_number, flag, number, text
+from msgsim.engine.forms import Constant, Form, RateCurve, Sum, as_curve, check_time, refuse_curve, scaling
 from msgsim.engine.spikes import Spike
 from msgsim.engine.traces import SHORTEST, read_trace
 from msgsim.errors import DeclarationError
@@ -32,6 +32,7 @@ __all__ = [
     "Sum",
     "Trace",
     "as_curve",
+    "refuse_curve",
 ]
 
 SHOWN_COUNTS = 12
@@ -111,6 +112,8 @@ class Diurnal(RateCurve):
 
     def integral(self, a: float, b: float) -> float:
         """The expected number of events in [a, b]."""
+        check_time(self, a)
+        check_time(self, b)
         half = 0.5 * math.tau / self.period * (b - a)
         swing = self.amplitude * self.period / math.pi * math.cos(self._phase(a) + half) * math.sin(half)
         return self.mean * (b - a) + swing
@@ -134,7 +137,7 @@ class Diurnal(RateCurve):
 def _pairs(value: Any) -> Any:
     if not isinstance(value, (list, tuple)):
         return value
-    return tuple(tuple(map(plain, item)) if isinstance(item, (list, tuple)) else item for item in value)
+    return tuple(tuple(map(as_float, item)) if isinstance(item, (list, tuple)) else item for item in value)
 
 
 @attrs.frozen
@@ -188,7 +191,7 @@ class Steps(RateCurve):
 def _counts(value: Any) -> Any:
     """A tuple of floats out of a list, an array or a column; anything else as it is, for the check to refuse."""
     value = value.tolist() if hasattr(value, "tolist") else value
-    return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
+    return tuple(map(as_float, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _show_counts(counts: tuple[float, ...]) -> str:
@@ -291,6 +294,8 @@ class Trace(RateCurve):
 
     def integral(self, a: float, b: float) -> float:
         """The expected number of events in [a, b]. Cost: O(1), after a first use of O(buckets)."""
+        check_time(self, a)
+        check_time(self, b)
         pass_a, index_a, share_a = self._position(a)
         pass_b, index_b, share_b = self._position(b)
         if (pass_a, index_a) == (pass_b, index_b):

@@ -8,12 +8,15 @@ Every curve is continuous from the right: at a jump, `rate(t)` is the new rate.
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 import attrs
 
-from msgsim.declare import check_number
+from msgsim.declare import as_float, check_number, plain
 from msgsim.errors import DeclarationError
+
+LATEST = 1e300
+"""No curve is asked for later times [s]: their distances in milliseconds are finite."""
 
 
 class Form(NamedTuple):
@@ -60,18 +63,25 @@ class RateCurve(ABC):
     def __add__(self, other: "RateCurve | float") -> "RateCurve":
         if isinstance(other, RateCurve):
             return Sum((self, other))
+        other = plain(other)
         if isinstance(other, (int, float)):
             return Sum((self, Constant(other)))
         return NotImplemented
 
     def __radd__(self, other: float) -> "RateCurve":
+        other = plain(other)
         if not isinstance(other, (int, float)):
             return NotImplemented
         # The built-in sum() starts from 0, which is no curve of its own.
         return Sum((Constant(other), self)) if other else self
 
     def rate(self, t: float) -> float:
-        """The rate at `t` [1/s]."""
+        """The rate at `t` [1/s].
+
+        Raises:
+            DeclarationError: `t` is not a finite number.
+        """
+        check_time(self, t)
         level, _, tails, waves = self.form(t)
         level += sum(amplitude for amplitude, _ in tails)
         # A wave as high as its mean may come out at -1e-17 in its trough.
@@ -97,15 +107,22 @@ def scaling(curve: RateCurve, factor: object) -> bool:
     Raises:
         DeclarationError: it is one, but negative or not finite.
     """
+    factor = plain(factor)
     if not isinstance(factor, (int, float)):
         return False
     check_number(f"{type(curve).__name__} * factor", factor)
     return True
 
 
-def plain(value: Any) -> Any:
-    """A whole number as a float; anything else as it is, for a check to refuse."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def check_time(curve: RateCurve, t: object) -> None:
+    """Refuse what is not a time that a curve can be asked for.
+
+    Raises:
+        DeclarationError: says what was given.
+    """
+    given = plain(t)
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not abs(given) <= LATEST:
+        raise DeclarationError(type(curve).__name__, f"{given!r} is not a time; allowed: numbers up to {LATEST:g} [s]")
 
 
 class _Rate(float):
@@ -119,7 +136,7 @@ class _Rate(float):
 
 
 def _constant_rate(value: Any) -> Any:
-    value = plain(value)
+    value = as_float(value)
     return _Rate(value) if isinstance(value, float) else value
 
 
@@ -179,7 +196,7 @@ class Sum(RateCurve):
             raise DeclarationError("Sum.terms", f"{self.terms!r} is not a list of rate curves")
         for position, term in enumerate(self.terms):
             if not isinstance(term, RateCurve):
-                raise DeclarationError(f"Sum.terms.{position}", f"{term!r} is not a rate curve")
+                refuse_curve(f"Sum.terms.{position}", term, "is not a rate curve")
 
     def __repr__(self) -> str:
         return f"Sum({self.terms!r})" if len(self.terms) == 1 else " + ".join(map(repr, self.terms))
@@ -222,8 +239,35 @@ class Sum(RateCurve):
 def as_curve(value: Any) -> Any:
     """A converter for fields that hold a curve: a number becomes a `Constant`, a list a `Sum`.
 
-    Anything else is returned as it is, for the field's validator to refuse by its own name.
+    Anything else, also a number that is no rate, is returned as it is, for the field's validator to refuse by its own
+    name; `refuse_curve` has the words.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Constant(value)
-    return Sum(value) if isinstance(value, (list, tuple)) else value
+    value = plain(value)
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return Constant(value)
+        return Sum(value) if isinstance(value, (list, tuple)) else value
+    except DeclarationError:
+        return value
+
+
+def refuse_curve(path: str, value: object, problem: str) -> Never:
+    """Say why `as_curve` made no curve.
+
+    Args:
+        path: of the field.
+        value: that it left as it was.
+        problem: with what is no number and no list either.
+
+    Raises:
+        DeclarationError: under the path, and for a member of a list under its own.
+    """
+    if isinstance(value, (list, tuple)) and value:
+        try:
+            Sum(tuple(value))
+        except DeclarationError as error:
+            raise DeclarationError(path + error.path.removeprefix("Sum.terms"), error.problem) from None
+    value = as_float(value)
+    if isinstance(value, float):
+        check_number(path, value, unit="1/s")
+    raise DeclarationError(path, f"{value!r} {problem}")

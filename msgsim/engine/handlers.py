@@ -19,12 +19,39 @@ from typing import Any
 import attrs
 
 from msgsim.bus.message import Message
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.queue import LiveQueue
 from msgsim.bus.receipts import Delivery
+from msgsim.declare import as_float, plain
 from msgsim.engine.actions import Action, Step
-from msgsim.errors import HandlerError
+from msgsim.errors import DeclarationError, HandlerError
 
 Handler = Callable[[Delivery, "Context"], Any]
+
+
+@attrs.frozen
+class LostHandler:
+    """Stands in a pickled run for a handler that does not pickle: a lambda, or a function inside another one.
+
+    It says what was there. A simulation of it is refused: put the function in again.
+
+    Attributes:
+        name: of the function.
+    """
+
+    name: str
+
+    def __call__(self, _delivery: Delivery, _context: "Context") -> Any:
+        """Never called in a simulation.
+
+        Raises:
+            HandlerError: always.
+        """
+        raise HandlerError(self.problem)
+
+    @property
+    def problem(self) -> str:
+        """Why it does nothing."""
+        return f"the function {self.name} did not pickle with its run; put it in again, such as with Scenario.vary"
 
 
 class Context:
@@ -71,8 +98,10 @@ class Desk:
     __slots__ = ("_context", "_handler", "_queue", "_wire", "raised")
 
     def __init__(
-        self, handler: Handler, pool: str, queue: StandardQueue, rng: Random, wire: Callable[[Action], Step]
+        self, handler: Handler, pool: str, queue: LiveQueue, rng: Random, wire: Callable[[Action], Step]
     ) -> None:
+        if isinstance(handler, LostHandler):
+            raise DeclarationError(f"workers.{pool}.handler", handler.problem)
         self._handler = handler
         self._queue = queue
         self._wire = wire
@@ -104,7 +133,7 @@ class Desk:
         try:
             wait = next(waits)
         except StopIteration as stop:
-            if isinstance(stop.value, (int, float)):
+            if isinstance(plain(stop.value), (int, float)):
                 raise HandlerError(
                     f"the handler of {self._context.pool!r} yields waits and then returned {stop.value!r}; "
                     "allowed: nothing, or a list of actions"
@@ -126,9 +155,10 @@ class Desk:
         return Outcome(service_time=self._seconds(answer, "returned"))
 
     def _seconds(self, value: object, verb: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
+        wait = as_float(value)
+        if not isinstance(wait, float) or not 0 <= wait < inf:
             raise HandlerError(
-                f"the handler of {self._context.pool!r} {verb} {value!r}; allowed: nothing, a service time of 0 or "
-                "more [s], a list of actions, or a generator of waits [s]"
+                f"the handler of {self._context.pool!r} {verb} {plain(value)!r}; allowed: nothing, a service time of "
+                "0 or more [s], a list of actions, or a generator of waits [s]"
             )
-        return float(value)
+        return wait

@@ -19,8 +19,9 @@ from typing import Any
 from simpy import Environment
 
 from msgsim.bus.message import GONE, VISIBLE, Content, Message
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.engine.board import Board
+from msgsim.engine.clock import Timer, Turn
 from msgsim.engine.stations import Pool, drawn, renew_polls
 from msgsim.engine.traffic import TrafficSource
 
@@ -39,6 +40,7 @@ class LazyStation:
     """
 
     __slots__ = (
+        "_change",
         "_clock",
         "_env",
         "_heap",
@@ -60,8 +62,9 @@ class LazyStation:
     )
 
     lazy = True
+    stepped = False
 
-    def __init__(self, env: Environment, queue: StandardQueue, board: Board, rng: Random | None) -> None:
+    def __init__(self, env: Environment, queue: Any, board: Board, rng: Random | None) -> None:
         self._env = env
         self._rng = rng
         self._heap: list[tuple[float, int, Any]] = [(inf, 0, None)]  # the last entry saves a question per turn
@@ -78,12 +81,14 @@ class LazyStation:
         self._limited = False
         self._running = False
         self.board = board
-        self.queue = queue
+        self.queue: Any = queue
         self.upstream: list[LazyStation] = []
         queue.catch_up = self.catch_up
         queue.on_change = self._notice
         queue.on_arrival = self.prepare
         queue.held = self._held
+        queue.on_lag = self._await_change
+        self._change = Timer(env, self._put_in_force, Turn.FIRST)
 
     # ---------------------------------------------------------------- what comes from elsewhere
 
@@ -122,6 +127,26 @@ class LazyStation:
         self._receive(now, origin_at)
         self.queue.enqueue_later(content, attributes, now, origin, origin_at, delay)
 
+    def enqueue_grouped(
+        self,
+        content: str | Content,
+        attributes: Mapping[str, Any] | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str,
+        *rest: Any,
+    ) -> None:
+        """The same of a group, with a delay of its own [s] or, for a FIFO queue, an id for deduplication."""
+        self._receive(now, origin_at)
+        queue = self.queue
+        queue.on_change = None
+        enqueue = queue.enqueue if queue.declaration.fifo else queue.enqueue_grouped
+        enqueue(content, attributes, now, origin, origin_at, group_id, *rest)
+        queue.on_change = self._notice
+        if self._waiting and queue.receivable:
+            self._wake_at(now)
+
     def _receive(self, now: float, origin_at: float) -> None:
         """Get ready for a message that may be older than its time in the queue; `_leap` asks no message for that."""
         self.prepare(now)
@@ -140,6 +165,18 @@ class LazyStation:
         self._reach(now)
         if not self.board.probing:
             self._go_stepwise()
+
+    def _await_change(self) -> None:
+        """Changed attributes are on their way (SQS-ATT-2)."""
+        self._change.arm(self.queue.change_due)
+
+    def _put_in_force(self, now: float) -> None:
+        self.catch_up(nextafter(now, -inf))
+        self.queue.settle(now)
+        if self.queue.change_due < inf:
+            self._await_change()
+        if self._waiting and self.queue.receivable:
+            self._wake_at(now)
 
     def _reach(self, now: float) -> None:
         """Do all that somebody who looks now must see."""
@@ -233,7 +270,8 @@ class LazyStation:
         queue.on_change = None
         sources = self._sources
         last_work = limit if through_workers else nextafter(limit, -inf)
-        regular = len(sources) == len(self._pools) == 1 and self._rng is None and not queue.delay
+        regular = len(sources) == len(self._pools) == 1 and self._rng is None and not queue.delaying
+        regular = regular and type(sources[0]) is TrafficSource
         while True:
             if regular:
                 self._leap(sources[0], self._pools[0], limit, last_work)
@@ -283,6 +321,8 @@ class LazyStation:
         queue = self.queue
         retention = queue.retention
         if self._wake < inf or queue._place < inf or queue.limited or queue.moved_in or retention.heap is not None:
+            return
+        if type(queue) is not StandardQueue:  # it has become fair
             return
         heap = self._heap
         waiting = self._waiting
@@ -484,7 +524,7 @@ class LazyStation:
         place = 0
         while waiting:
             if self._rng is not None:
-                if queue.limited or not queue.visible:
+                if queue.limited or not queue.receivable:
                     return
                 _, place = drawn([waiting], self._rng)
             worker = waiting[place]
@@ -495,7 +535,7 @@ class LazyStation:
                 return
             del waiting[place]
             worker.begin(batch, now)
-            if len(batch) < size and not queue.visible:
+            if len(batch) < size and not queue.receivable:
                 break
         if not waiting:
             self._polls_end = inf
@@ -515,7 +555,7 @@ class LazyStation:
         if queue.due <= now:
             queue.settle(now)
             queue.renew_due()
-            if queue.visible:
+            if queue.receivable:
                 self._wake_at(now)
 
     def _wake_at(self, now: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from simpy import Environment
 
 from msgsim.bus.message import Message
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.queue import LiveQueue
 from msgsim.engine.board import Board
 from msgsim.engine.clock import Timer, Turn
 
@@ -46,7 +46,7 @@ class Line:
 
     __slots__ = ("_queue", "_wait_time", "ends", "waiting")
 
-    def __init__(self, env: Environment, queue: StandardQueue, wait_time: float) -> None:
+    def __init__(self, env: Environment, queue: LiveQueue, wait_time: float) -> None:
         self._queue = queue
         self._wait_time = wait_time
         self.waiting: deque[Poller] = deque()
@@ -73,11 +73,12 @@ class Station:
         rng: decides which of several waiting polls wins; None for the longest-waiting (SQS-RCV-6).
     """
 
-    __slots__ = ("_env", "_hired", "_lines", "_rng", "board", "changed", "deadline", "queue", "wake")
+    __slots__ = ("_change", "_env", "_hired", "_lines", "_rng", "board", "changed", "deadline", "queue", "wake")
 
     lazy = False
+    stepped = True
 
-    def __init__(self, env: Environment, queue: StandardQueue, board: Board, rng: Random | None) -> None:
+    def __init__(self, env: Environment, queue: LiveQueue, board: Board, rng: Random | None) -> None:
         self._env = env
         self._rng = rng
         self._lines: dict[float, Line] = {}
@@ -87,6 +88,8 @@ class Station:
         self.changed = False
         self.wake = Timer(env, self.dispatch, turn_of(queue, MOST_RANKS, acts=False))
         self.deadline = Timer(env, self._due, Turn.DEADLINE)
+        self._change = Timer(env, self._put_in_force, Turn.FIRST)
+        queue.on_lag = self._await_change
 
     def join(self, pool: Pool) -> deque[Poller]:
         """A pool polls here; returns where its waiting polls stand, the longest-waiting first."""
@@ -153,7 +156,7 @@ class Station:
                 queue.on_change = None
                 break
             if self._rng is not None:
-                if queue.limited or not queue.visible:
+                if queue.limited or not queue.receivable:
                     break
                 waiting, place = drawn(lines, self._rng)
             worker = waiting[place]
@@ -163,13 +166,28 @@ class Station:
                 break
             del waiting[place]
             worker.begin(batch, now)
-            if len(batch) < size and not queue.visible:
+            if len(batch) < size and not queue.receivable:
                 break
         if queue.on_change is not None and queue.due < self.deadline.time:
             self.deadline.arm(queue.due)
         board.inside = False
         if board.pending:
             board.flush(now)
+
+    def _await_change(self) -> None:
+        """Changed attributes are on their way (SQS-ATT-2)."""
+        self._change.arm(self.queue.change_due)
+
+    def _put_in_force(self, now: float) -> None:
+        board = self.board
+        board.inside = board.early = True
+        self.queue.settle(now)
+        if self.queue.change_due < inf:
+            self._await_change()
+        if self.queue.receivable and self.queue.on_change is not None:
+            self.notice()
+        board.inside = board.early = False
+        board.flush(now)
 
     def _due(self, now: float) -> None:
         queue = self.queue
@@ -178,7 +196,7 @@ class Station:
         if not any(line.waiting for line in self._lines.values()):
             return
         self.deadline.arm(queue.due)
-        if queue.visible:
+        if queue.receivable:
             board = self.board
             board.inside = True
             self.notice()
@@ -186,7 +204,7 @@ class Station:
             board.flush(now)
 
 
-def renew_polls(waiting: deque[Poller], wait_time: float, queue: StandardQueue, now: float) -> float:
+def renew_polls(waiting: deque[Poller], wait_time: float, queue: LiveQueue, now: float) -> float:
     """End the polls that have waited their time; their workers poll again at once, behind the others.
 
     Returns:
@@ -214,7 +232,7 @@ MOST_RANKS = 2**34
 MOST_MOVES = 64
 
 
-def turn_of(queue: StandardQueue, rank: int, *, acts: bool) -> float:
+def turn_of(queue: LiveQueue, rank: int, *, acts: bool) -> float:
     """The turn of a worker at one instant.
 
     Those that act on other queues come before those that only delete, and the workers of a queue before those of its

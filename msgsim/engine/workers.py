@@ -16,10 +16,12 @@ from typing import Any
 import attrs
 from simpy import Environment
 
+from msgsim.bus.chance import Ghost
 from msgsim.bus.message import GONE, VISIBLE, Message
-from msgsim.bus.queue import StandardQueue
-from msgsim.declare import choice, listed, number, text
-from msgsim.distributions import Distribution, Fixed, as_distribution
+from msgsim.bus.queue import LiveQueue
+from msgsim.bus.standard import StandardQueue
+from msgsim.declare import as_int, choice, listed, number, text
+from msgsim.distributions import Distribution, Fixed, as_distribution, refuse_duration
 from msgsim.engine.actions import Action, Retry, Step
 from msgsim.engine.clock import Timer, Turn
 from msgsim.engine.curves import RateCurve
@@ -27,7 +29,7 @@ from msgsim.engine.handlers import Desk, Handler
 from msgsim.engine.lazy import LazyStation
 from msgsim.engine.stations import Station
 from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
-from msgsim.quotas import MAX_MESSAGES, VISIBILITY_TIMEOUT, WAIT_TIME
+from msgsim.quotas import MAX_MESSAGES, SETS, VISIBILITY_TIMEOUT, WAIT_TIME
 
 
 def _check_count(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -37,10 +39,6 @@ def _check_count(_owner: object, _attribute: "attrs.Attribute[Any]", value: obje
         raise DeclarationError("Workers.count", f"{value!r} is neither a whole number nor a curve")
     if value < 1:
         raise DeclarationError("Workers.count", f"{value!r} is not allowed; allowed: 1 or more, or a curve (shifts)")
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @attrs.frozen(kw_only=True)
@@ -61,10 +59,11 @@ class Workers:
         delete: "each" message when it is done, or the "batch" at its end.
         heartbeat: restart the visibility timeout of what is not done yet every so often [s] (SQS-VIS-12).
         handler: a Python function that is called for each message.
+        quotas: which limits hold for `batch_size` and `wait_time`: "published", or "relaxed" on a queue that has these.
     """
 
     queue: str = text(empty=False)
-    count: int | RateCurve = attrs.field(converter=_whole, validator=_check_count)
+    count: int | RateCurve = attrs.field(converter=as_int, validator=_check_count)
     batch_size: int = MAX_MESSAGES.field(10, integer=True)
     wait_time: float = WAIT_TIME.field(20.0)
     poll_interval: float = number(1.0, unit="s")
@@ -78,13 +77,17 @@ class Workers:
     on_refusal: str | Retry = attrs.field(default="return")
     delete: str = choice("each", ("each", "batch"))
     heartbeat: float | None = number(None, above=True, high=VISIBILITY_TIMEOUT.high, unit="s", optional=True)
+    quotas: str | None = choice(None, SETS, optional=True)
 
     def __attrs_post_init__(self) -> None:
         service_time: object = self.service_time
-        if not isinstance(service_time, Distribution):
-            given = "is missing" if service_time is None else f"{service_time!r} is not a distribution"
-            raise DeclarationError("Workers.service_time", f"{given}; a number of seconds, or Exponential(mean) ...")
-        if self.on_refusal != "return" and not isinstance(self.on_refusal, Retry):
+        allowed = "a number of seconds, or Exponential(mean) ..."
+        if service_time is None:
+            raise DeclarationError("Workers.service_time", f"is missing; {allowed}")
+        refuse_duration("Workers.service_time", service_time, f"is not a distribution; {allowed}")
+        if not isinstance(self.on_refusal, Retry) and not (
+            isinstance(self.on_refusal, str) and self.on_refusal == "return"
+        ):
             raise DeclarationError("Workers.on_refusal", f'{self.on_refusal!r} is neither "return" nor a Retry')
         if self.handler is not None and not callable(self.handler):
             raise DeclarationError("Workers.handler", f"{self.handler!r} is not a function f(delivery, context)")
@@ -105,6 +108,7 @@ class Worker:
         position: of the message in work.
         clock: when the message before it was done, or the batch was received [s].
         deadline: end of the batch's visibility timeout [s].
+        receipts: of the messages of the batch: their receive counts when they were received.
         action: what it does next, and `time`, `timer`: when. The station keeps these.
     """
 
@@ -114,10 +118,8 @@ class Worker:
         "_done",
         "_extra",
         "_failed",
-        "_receipts",
         "_received_at",
         "_refused_step",
-        "_step_action",
         "_waits",
         "action",
         "batch",
@@ -132,6 +134,8 @@ class Worker:
         "pool",
         "position",
         "rank",
+        "receipts",
+        "step_action",
         "stepwise",
         "time",
         "timer",
@@ -154,9 +158,9 @@ class Worker:
         self.clock = 0.0
         self.deadline = 0.0
         self.finish_action = self.finish
-        self._step_action = self._step
+        self.step_action = self._step
         self._received_at = 0.0
-        self._receipts: list[int] = []
+        self.receipts: list[int] = []
         self._done: list[int] = []
         self._failed = False
         self._refused_step = 0
@@ -183,7 +187,10 @@ class Worker:
             pool.leave(self, now)
             return
         queue = pool.queue
-        batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+        if pool.wait_time:
+            batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+        else:
+            batch = queue.glance(now, pool.batch_size, queue.visibility_timeout)
         if batch:
             self.begin(batch, now)
         else:
@@ -201,7 +208,10 @@ class Worker:
         rate = pool.failure_rate
         self.position = 0
         self.clock = now
-        self.deadline = deadline = batch[0].deadline
+        deadline = batch[0].deadline
+        if deadline == GONE:  # duplicates, which are not in the queue
+            deadline = now + pool.queue.visibility_timeout
+        self.deadline = deadline
         end = now
         self.durations = durations = []
         for _ in batch:
@@ -213,7 +223,14 @@ class Worker:
             for position in range(len(batch)):
                 if pool.random() < rate:
                     self.fail(position)
-        if pool.lazy and end < deadline and end < pool.queue.retention.due and not pool.queue.limited:
+        queue = pool.queue
+        if (
+            pool.whole
+            and end < deadline
+            and end < queue.retention.due
+            and not queue.limited
+            and type(queue) is StandardQueue
+        ):
             self.stepwise = False
             self.action = self.finish_action
             pool.station.schedule(self, end)
@@ -236,7 +253,8 @@ class Worker:
         pool = self.pool
         first = self.position
         failures = self.failures
-        self.position, self.clock = pool.queue.finish(
+        queue: Any = pool.queue
+        self.position, self.clock = queue.finish(
             self.batch, self.durations, failures, self.deadline, first, self.clock, until
         )
         pool.processed += self.position - first
@@ -266,7 +284,7 @@ class Worker:
                 self.let_go(message)
         self._note_receipts()
         self._failed = self.failures is not None and self.position in self.failures
-        self._schedule(self._step_action, self.clock + self.durations[self.position])
+        self._schedule(self.step_action, self.clock + self.durations[self.position])
 
     def _schedule(self, action: Callable[[float], None], time: float) -> None:
         self.action = action
@@ -290,9 +308,9 @@ class Worker:
         if not self.position:
             self._received_at = self.clock
         if len(batch) == 1:
-            self._receipts = [batch[0].receive_count]
+            self.receipts = [batch[0].receive_count]
         else:
-            self._receipts = [message.receive_count for message in batch]
+            self.receipts = [message.receive_count for message in batch]
         if self._done:
             self._done = []
 
@@ -304,7 +322,7 @@ class Worker:
         duration = self.durations[position]
         if self.pool.desk is not None:
             duration = self._ask(self.pool.desk, now, duration)
-        self._schedule(self._step_action, now + duration)
+        self._schedule(self.step_action, now + duration)
 
     def _ask(self, desk: Desk, now: float, duration: float) -> float:
         """Call the handler; returns how long it takes to the next thing it does [s]."""
@@ -340,28 +358,42 @@ class Worker:
         if (
             now < self.deadline
             and message.deadline == self.deadline
-            and message.receive_count == self._receipts[position]
+            and message.receive_count == self.receipts[position]
         ):
             if succeeded and pool.delete_each:
                 queue.finish_one(message, now)
         else:
             self._handle_late(message, position, succeeded, now)
+        position += 1
         if not succeeded:
             pool.failed += 1
+            if pool.fifo:
+                position = self.after_group(message, position)
         elif not pool.delete_each:
-            self._done.append(position)
-        self.position = position = position + 1
+            self._done.append(position - 1)
+        self.position = position
         if position < len(self.batch):
             self._start_message(now)
         else:
             self._end_batch(now)
 
+    def after_group(self, message: Any, position: int) -> int:
+        """Leave the rest of a failed message's group to the visibility timeout, too: or its order would be lost."""
+        batch: list[Any] = self.batch
+        while position < len(batch) and batch[position].group_id == message.group_id:
+            position += 1
+        return position
+
     def _handle_late(self, message: Message, position: int, succeeded: bool, now: float) -> None:
-        """The message had timed out, or is not what it was: others may have it (SQS-VIS-6)."""
+        """The message had timed out, or is not what it was: others may have it.
+
+        A standard queue still deletes it if nobody else received it (SQS-VIS-6), a FIFO queue does not (FIFO-VIS-1).
+        """
         queue = self.pool.queue
         queue.settle(now)
-        receipt = self._receipts[position]
-        if message.receive_count != receipt or message.deadline == VISIBLE or now >= self.deadline:
+        receipt = self.receipts[position]
+        late = message.receive_count != receipt or message.deadline == VISIBLE or now >= self.deadline
+        if late and not isinstance(message, Ghost):  # that has been counted
             queue.duplicate_work += 1
         if succeeded and self.pool.delete_each:
             queue.remove(message, receipt, now)
@@ -371,7 +403,7 @@ class Worker:
             self._beat.cancel()
         queue = self.pool.queue
         for position in self._done:
-            queue.remove(self.batch[position], self._receipts[position], now)
+            queue.remove(self.batch[position], self.receipts[position], now)
         self.poll(now)
 
     def _go_on(self, waits: Generator[float, None, Any], now: float) -> bool:
@@ -380,7 +412,7 @@ class Worker:
         assert desk is not None  # noqa: S101 - narrows the type: a handler began this
         outcome = desk.resume(waits, now)
         if outcome.service_time is not None:
-            self._schedule(self._step_action, now + outcome.service_time)
+            self._schedule(self.step_action, now + outcome.service_time)
             return True
         self._waits = None
         self._failed = self._failed or outcome.failed
@@ -393,7 +425,7 @@ class Worker:
         if retry is None or self._attempt >= retry.attempts:
             return False
         self._refused_step = refused
-        self._schedule(self._step_action, now + retry.wait(self._attempt))
+        self._schedule(self.step_action, now + retry.wait(self._attempt))
         self._attempt += 1
         return True
 
@@ -402,13 +434,18 @@ class Worker:
         pool = self.pool
         queue = pool.queue
         board = pool.station.board
-        timeout = min(queue.visibility_timeout, VISIBILITY_TIMEOUT.high - (now - self._received_at))
+        timeout = min(queue.visibility_timeout, queue.longest - (now - self._received_at))
         if timeout <= 0 or pool.heartbeat is None or self._beat is None:
             return
         board.inside = True
         queue.settle(now)
-        for message in [self.batch[position] for position in self._done] + self.batch[self.position :]:
-            if message.deadline != GONE:
+        for position in [*self._done, *range(self.position, len(self.batch))]:
+            message = self.batch[position]
+            if message.deadline == GONE:
+                continue
+            if pool.fifo and (message.deadline == VISIBLE or message.receive_count != self.receipts[position]):
+                continue  # its receipt has expired, and the call fails (FIFO-VIS-2)
+            if timeout <= queue.allowance(message, self._received_at, now):
                 queue.extend(message, self._received_at, timeout, now)
         self.deadline = now + timeout
         self._beat.arm(now + pool.heartbeat)
@@ -421,6 +458,8 @@ class WorkerPool:
     """A live pool.
 
     Attributes:
+        fifo: whether its queue is a FIFO queue.
+        whole: whether a batch may have one event for all of it: nobody notices, and no deletion matters to others.
         count: workers that are there, those that finish their last batch included.
         busy: workers that hold a batch.
         lazy: whether its station is.
@@ -443,6 +482,7 @@ class WorkerPool:
         "env",
         "failed",
         "failure_rate",
+        "fifo",
         "heartbeat",
         "lazy",
         "name",
@@ -456,6 +496,7 @@ class WorkerPool:
         "steps",
         "wait_time",
         "waiting",
+        "whole",
         "workers",
     )
 
@@ -474,7 +515,8 @@ class WorkerPool:
         self.name = name
         self.env = env
         self.station = station
-        self.queue: StandardQueue = station.queue
+        self.queue: LiveQueue = station.queue
+        self.fifo = self.queue.declaration.fifo
         self.batch_size = workers.batch_size
         self.wait_time = workers.wait_time
         self.poll_interval = workers.poll_interval
@@ -487,6 +529,7 @@ class WorkerPool:
         self.desk = desk
         self.steps: Sequence[Step] = ()
         self.lazy = station.lazy
+        self.whole = self.lazy and not station.stepped
         self.acts = bool(workers.on_success or desk)
         self.count = self.busy = self.processed = self.failed = 0
         self.count_time = self.busy_time = 0.0

@@ -1,15 +1,29 @@
 """An account: what is live in it, and the names that its services give these things."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import blake2b
-from math import inf
+from math import floor, inf
+from typing import Any, TypeAlias
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import EPOCH, format_id
+from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import Outbox, SendingAccount
-from msgsim.bus.queue import Queue, StandardQueue
+from msgsim.bus.queue import Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
+from msgsim.declare import check_epoch
 from msgsim.distributions import Uniforms
-from msgsim.errors import TimeRanBackwards
+from msgsim.errors import DeclarationError, TimeRanBackwards
+from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
+from msgsim.service.queue_record import QueueRecord
+
+AnyQueue: TypeAlias = StandardQueue | FifoQueue
+"""A live queue of either type."""
+
+_STANDARD_ONLY = frozenset({"sampled", "duplicates", "disorder", "old_handle"})
+_FIFO_ONLY = frozenset({"throttled"})
 
 
 class Account:
@@ -18,17 +32,39 @@ class Account:
     Args:
         region: part of ARNs and URLs.
         account_id: the same.
-        rng: uniform random numbers for topics and the outbox; may be left out if nothing is left to chance.
+        rng: uniform random numbers for queues, topics and the outbox; may be left out if nothing is left to chance.
         epoch: seconds since 1970 at time 0, for time stamps [s].
         outbox: quotas and chances of the emails; None for a production account without quotas.
+        settings: fields of `Queue` that no attribute on the wire speaks of, for the queues that are created: chances,
+            lags, whether throughput is throttled, the set of quotas.
+        creation_lag: until requests find a new queue [s] (SQS-Q-5).
+        deletion_lag: until requests do not find a deleted queue any more [s]; what they do to it is lost (SQS-Q-3).
 
     Attributes:
-        queues: live ones; further ones may be put in, such as those of a simulation, which drives them then.
+        queues: live ones by the names that they have on the wire, with ".fifo"; further ones may be put in, such as
+            those of a simulation, which drives them then.
         topics: the same.
+        tasks: move tasks that run (SQS-MOV-5).
         outbox: live, of the whole account.
     """
 
-    __slots__ = ("_now", "account_id", "epoch", "outbox", "queues", "region", "rng", "topics")
+    __slots__ = (
+        "_gone",
+        "_leaving",
+        "_now",
+        "_records",
+        "account_id",
+        "creation_lag",
+        "deletion_lag",
+        "epoch",
+        "outbox",
+        "queues",
+        "region",
+        "rng",
+        "settings",
+        "tasks",
+        "topics",
+    )
 
     def __init__(
         self,
@@ -38,12 +74,25 @@ class Account:
         epoch: float = EPOCH,
         *,
         outbox: Outbox | None = None,
+        settings: Mapping[str, Any] | None = None,
+        creation_lag: float = 0.0,
+        deletion_lag: float = 0.0,
     ) -> None:
+        check_epoch("Account.epoch", epoch)
+        CREATION_LAG.check("Account.creation_lag", creation_lag)
+        DELETION_LAG.check("Account.deletion_lag", deletion_lag)
         self.region = region
         self.account_id = account_id
         self.rng = rng
         self.epoch = epoch
-        self.queues: dict[str, StandardQueue] = {}
+        self.settings = dict(settings or {})
+        self.creation_lag = creation_lag
+        self.deletion_lag = deletion_lag
+        self.queues: dict[str, AnyQueue] = {}
+        self.tasks: list[MoveTask] = []
+        self._records: dict[str, QueueRecord] = {}
+        self._leaving: dict[str, float] = {}
+        self._gone: dict[str, float] = {}
         self.topics: dict[str, TopicFanout] = {}
         # Ids come from names. A queue may be called as a topic is: so only queues go by their bare names (SNS-ENV-3).
         self.outbox = SendingAccount(outbox or Outbox(), self.arn("ses", "outbox"), rng=rng, epoch=epoch)
@@ -68,10 +117,19 @@ class Account:
         """The URL of a queue."""
         return f"https://sqs.{self.region}.amazonaws.com/{self.account_id}/{name}"
 
-    def queue_at(self, url: str) -> StandardQueue | None:
+    def queue_at(self, url: str) -> AnyQueue | None:
         """The queue that has a URL; None if there is none."""
         name = _among(self.queues, url, self.queue_url(""))
-        return None if name is None else self.queues[name]
+        return None if name is None or not self.is_found(name) else self.queues[name]
+
+    def is_found(self, name: str) -> bool:
+        """Whether requests find a queue by its name: it is there, and not too new (SQS-Q-5)."""
+        lag = self.creation_lag
+        return name in self.queues and (not lag or self._now >= self.record(name).created_at + lag)
+
+    def record(self, name: str) -> QueueRecord:
+        """What is known about a queue beside itself."""
+        return self._records.setdefault(name, QueueRecord())
 
     def milliseconds(self, at: float) -> str:
         """A time as SQS writes it, in whole milliseconds since 1970 (SQS-SYS-1).
@@ -81,11 +139,53 @@ class Account:
         """
         return str(round((self.epoch + at) * 1000))
 
-    def add_queue(self, name: str, queue: Queue) -> StandardQueue:
-        """Make a queue; the dead-letter queue it names is one of the account."""
-        target = self.queues[queue.redrive.to] if queue.redrive else None
-        live = self.queues[name] = StandardQueue(queue, name, dead_letter_queue=target)
-        return live
+    def seconds(self, at: float) -> str:
+        """A time as SQS writes those of queues, in whole seconds since 1970 (SQS-ATT-3).
+
+        Args:
+            at: [s].
+        """
+        return str(floor(self.epoch + at))
+
+    def declaration(self, *, fifo: bool) -> Queue:
+        """What a queue of a type is that is created without attributes."""
+        other = _STANDARD_ONLY if fifo else _FIFO_ONLY
+        return Queue(fifo=fifo, **{name: value for name, value in self.settings.items() if name not in other})
+
+    def add_queue(self, name: str, queue: Queue, now: float = 0.0) -> AnyQueue:
+        """Make a queue; the dead-letter queue it names is one of the account.
+
+        Queues of the account that have their dead letters in one of this name, which was deleted, send them here.
+        """
+        target: Any = self.queues[queue.redrive.to] if queue.redrive else None
+        kind = FifoQueue if queue.fifo else StandardQueue
+        live: Any = kind(queue, name, dead_letter_queue=target, rng=self.rng)
+        self.queues[name] = live
+        self._records[name] = QueueRecord(created_at=now, modified_at=now)
+        self._gone.pop(name, None)
+        for source in self.queues.values():
+            redrive = source.intended.redrive
+            if redrive is not None and redrive.to == name:
+                with suppress(DeclarationError):  # it may not, or cannot: then it keeps its messages
+                    source.set_attributes(now, dead_letter_queue=live, redrive=redrive)
+        return self.queues[name]
+
+    def change_queue(self, queue: AnyQueue, changes: Mapping[str, Any], now: float) -> None:
+        """Change fields of a queue's declaration; the dead-letter queue that they name is one of the account."""
+        redrive = changes.get("redrive")
+        target: Any = self.queues[redrive.to] if redrive else None
+        queue.set_attributes(now, dead_letter_queue=target, **changes)
+
+    def delete_queue(self, name: str, now: float) -> None:
+        """Let a queue go, at once or after the lag; again is no error (SQS-Q-3)."""
+        if name not in self._leaving:
+            self._gone[name] = now
+            self._leaving[name] = now + self.deletion_lag
+        self.advance(now)
+
+    def reusable_at(self, name: str) -> float:
+        """When the name of a deleted queue can be used again [s]; -inf of any other name (SQS-Q-4)."""
+        return self._gone.get(name, -inf) + NAME_REUSE.low
 
     def add_topic(self, name: str) -> TopicFanout:
         """Make a topic."""
@@ -100,25 +200,41 @@ class Account:
         return f"{self.arn('sns', topic)}:{format_id(int.from_bytes(digest))}"
 
     def advance(self, now: float) -> None:
-        """Make the deliveries of topics that are due by `now`, each at its own time.
+        """Do what is due by `now`, each at its own time: deliveries of topics, moves, deletions of queues.
 
         Raises:
             TimeRanBackwards: `now` is earlier than at the last call.
 
-        Cost: O(topics) per delivery.
+        Cost: O(topics + tasks) per delivery or move.
         """
         if not now >= self._now:
             raise TimeRanBackwards.at(repr(self), now, self._now)
         self._now = now
-        # Over all topics in the order of time: a queue that two of them reach takes its messages as they come.
-        while (due := min(map(_due, self.topics.values()), default=inf)) <= now:
-            for topic in self.topics.values():
-                if _due(topic) <= due:
-                    topic.advance(due)
+        # Over all of them in the order of time: a queue that two topics reach takes its messages as they come.
+        while (due := self._next()) <= now:
+            for live in self._driven():
+                if _due(live) <= due:
+                    live.advance(due)
+            for name in [name for name, at in self._leaving.items() if at <= due]:
+                self._remove(name, due)
+            self.tasks = [task for task in self.tasks if task.next_deadline() is not None]
+
+    def _driven(self) -> list[TopicFanout | MoveTask]:
+        return [*self.topics.values(), *self.tasks]
+
+    def _next(self) -> float:
+        return min([*map(_due, self._driven()), *self._leaving.values()], default=inf)
+
+    def _remove(self, name: str, at: float) -> None:
+        del self._leaving[name]
+        self._records.pop(name, None)
+        queue = self.queues.pop(name)
+        if queue.exists:
+            queue.close(max(at, queue.looked_at))
 
 
-def _due(topic: TopicFanout) -> float:
-    deadline = topic.next_deadline()
+def _due(live: TopicFanout | MoveTask) -> float:
+    deadline = live.next_deadline()
     return inf if deadline is None else deadline
 
 

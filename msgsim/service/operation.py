@@ -21,15 +21,21 @@ class Service:
         missing: how it refuses a request that lacks a parameter.
         codes: wire code and HTTP status of a refusal by the bus; others go by their own names, with status 400
             (GEN-2, GEN-3).
+        shapes: names in the service's model of errors that have another code (GEN-2).
     """
 
     missing: Missing
     codes: Mapping[type[BusError], tuple[str, int]]
+    shapes: Mapping[str, str] = attrs.field(factory=dict)
+
+    def error(self, code: str, text: str, status: int = 400) -> ServiceError:
+        """A refusal by its code."""
+        return ServiceError(code, text, status, self.shapes.get(code, ""))
 
     def refusal(self, error: BusError) -> ServiceError:
         """A refusal by the bus as it goes over the wire."""
         code, status = self.codes.get(type(error), (type(error).__name__, 400))
-        return ServiceError(code, str(error), status)
+        return self.error(code, str(error), status)
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgsim.bus.filters import parse_body
-from msgsim.bus.queue import StandardQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.subscription import PROTOCOLS, Subscription
 from msgsim.bus.topic import TopicFanout
 from msgsim.errors import DeclarationError, InvalidParameter, ServiceError, Throttled
@@ -114,7 +114,7 @@ def _topic(account: Account, arn: str, parameter: str = "TopicArn") -> str:
 
 
 def _endpoint(account: Account, protocol: str, endpoint: str) -> tuple[str, StandardQueue | None]:
-    """What the bus calls an endpoint, and its queue if it is one (SNS-SUB-1)."""
+    """What the bus calls an endpoint, and its queue if it is one (SNS-SUB-1, SNS-SUB-5)."""
     if protocol not in PROTOCOLS:
         raise InvalidParameter(f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}")
     if protocol != "sqs":
@@ -124,7 +124,13 @@ def _endpoint(account: Account, protocol: str, endpoint: str) -> tuple[str, Stan
     name = account.queue_named(endpoint)
     if name is None:
         raise _invalid("Endpoint", f"there is no queue {endpoint}: create it first, as nothing models its absence yet")
-    return name, account.queues[name]
+    queue = account.queues[name]
+    if not isinstance(queue, StandardQueue):
+        raise InvalidParameter(
+            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard "
+            "SNS topics"
+        )
+    return name, queue
 
 
 def _present(topic: TopicFanout, protocol: str, endpoint: str) -> Subscription | None:

@@ -8,9 +8,6 @@ from typing import Any
 
 from msgsim.errors import DeclarationError
 
-SHOWN = 400
-"""The longest problem [characters]; what is longer quotes a value that nobody wants to read."""
-
 LIMIT = 10
 """So many problems are said at once."""
 
@@ -76,14 +73,9 @@ def each(items: Iterable[tuple[object, Any]], hook: Callable[[Any], Any]) -> dic
 def error_of(error: Refused, path: str = "", limit: int = LIMIT) -> DeclarationError:
     """One error that says all problems, one a line."""
     places = [(f"{path}.{below}" if path and below else path or below, problem) for below, problem in error.found]
-    (first, problem), *rest = [(place, _short(problem)) for place, problem in places]
+    (first, problem), *rest = [(place, " ".join(problem.split())) for place, problem in places]
     lines = [problem, *(str(DeclarationError(*each)) for each in rest)]
     if len(lines) > limit:
         more = len(lines) - limit
         lines[limit:] = [f"and {more} {'problem' if more == 1 else 'problems'} more"]
     return DeclarationError(first, "\n".join(lines))
-
-
-def _short(problem: str) -> str:
-    problem = " ".join(problem.split())
-    return problem if len(problem) <= SHOWN else f"{problem[: SHOWN // 2]} ... {problem[-SHOWN // 2 :]}"

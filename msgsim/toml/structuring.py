@@ -14,6 +14,7 @@ from msgsim.declare import flag, number, text
 from msgsim.distributions import DISTRIBUTIONS, Distribution, Fixed
 from msgsim.engine.actions import ACTIONS, Action, Retry
 from msgsim.engine.curves import CURVES, Constant, RateCurve, Sum, Trace
+from msgsim.engine.groups import GROUPS, Groups, UniformGroups
 from msgsim.errors import DeclarationError, TraceError, no_such
 from msgsim.toml.problems import Problems, Refused, each, refused
 
@@ -24,13 +25,15 @@ TAG = "type"
 """The key that says which one of several declarations a table is."""
 
 TAGS: dict[type, str] = {
-    **{kind: tag for table in (DISTRIBUTIONS, CURVES, ACTIONS) for tag, kind in table.items()},
+    **{kind: tag for table in (DISTRIBUTIONS, CURVES, GROUPS, ACTIONS) for tag, kind in table.items()},
     Retry: "retry",
 }
 """Declarations that carry a tag."""
 
 UNHELD = ("handler",)
 """Fields that no file can hold."""
+
+NO_FUNCTION = "a file cannot hold a Python function; set it in Python"
 
 TOO_LARGE = "a whole number of more than 308 digits is not allowed"
 
@@ -75,7 +78,7 @@ class Reader:
         given = {}
         for key, item in value.items():
             if key in UNHELD and key in self._fields:
-                problems.add(key, "a file cannot hold a Python function; set it in Python")
+                problems.add(key, NO_FUNCTION)
             elif key not in self._fields:
                 problems.add(key, no_such("field", key, self._names()))
             else:
@@ -146,7 +149,7 @@ class Family:
     """
 
     def __init__(
-        self, what: str, table: Mapping[str, type], converter: Converter, bare: type[Fixed | Constant] | None = None
+        self, what: str, table: Mapping[str, type], converter: Converter, bare: Callable[[Any], Any] | None = None
     ) -> None:
         self._what = what
         self._table = table
@@ -306,6 +309,7 @@ def reader(folder: str) -> Converter:
         (Mapping[str, Any], _free),
         (Distribution, distribution),
         (RateCurve, curve),
+        (Groups, Family("message groups", GROUPS, converter, UniformGroups)),
         (Action, Family("an action", ACTIONS, converter)),
         (TraceFile, trace),
         (int | RateCurve, count),

@@ -13,6 +13,7 @@ from msgsim.bus.topic import Subscription
 from msgsim.distributions import Distribution, Fixed
 from msgsim.engine.actions import Action
 from msgsim.engine.curves import Constant, RateCurve, Sum
+from msgsim.engine.groups import Groups, UniformGroups
 from msgsim.engine.workers import Workers
 from msgsim.toml.problems import Problems, each, refused
 from msgsim.toml.structuring import TAG, TAGS, UNHELD, plain_number
@@ -27,7 +28,7 @@ def _table(owner: Any, converter: Converter) -> dict[str, Any]:
     table: dict[str, Any] = {TAG: TAGS[type(owner)]} if type(owner) in TAGS else {}
     for field in attrs.fields(type(owner)):
         value = getattr(owner, field.name)
-        if value is None or not field.init or value == _default(field):
+        if value is None or not field.init or value == _default(field, owner):
             continue
         if field.name in UNHELD:
             problems.add(field.name, "a file cannot hold a Python function; leave it out, and set it in Python")
@@ -37,10 +38,10 @@ def _table(owner: Any, converter: Converter) -> dict[str, Any]:
     return table
 
 
-def _default(field: "attrs.Attribute[Any]") -> Any:
+def _default(field: "attrs.Attribute[Any]", owner: Any) -> Any:
     default: Any = field.default
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, but declared as a function
-        return None if default.takes_self else default.factory()
+        return default.factory(owner) if default.takes_self else default.factory()
     convert: Any = field.converter
     return default if default is attrs.NOTHING or convert is None else convert(default)
 
@@ -89,7 +90,7 @@ def _has_null(value: object) -> bool:
 
 
 def _is_foreign(kind: type) -> bool:
-    return issubclass(kind, (Distribution, RateCurve, Action)) and kind not in TAGS
+    return issubclass(kind, (Distribution, RateCurve, Groups, Action)) and kind not in TAGS
 
 
 def _refuse_foreign(value: object) -> Any:
@@ -134,6 +135,7 @@ def writer() -> Converter:
         Fixed: lambda value: _number(value.value),
         Constant: lambda value: _number(value.rate),
         Sum: lambda value: items(value.terms),
+        UniformGroups: lambda value: value.count if value == UniformGroups(value.count) else _table(value, converter),
         Subscription: subscription,
         Workers: workers,
     }

@@ -7,7 +7,7 @@ from tests.architecture.sources import ROOT
 
 HEAVY = ["boto3", "cattrs", "cyclopts", "hypothesis", "matplotlib", "numpy", "pandas", "rich", "scipy", "tomli_w"]
 
-EDGES = ["cli", "frames", "plot", "report", "summary", "tables", "toml"]
+EDGES = ["cli", "frames", "plot", "report", "summary", "tables", "testing", "toml"]
 
 BUDGET = 230
 """Modules that come with `import msgsim`; most are the standard library's, on behalf of SimPy and attrs."""

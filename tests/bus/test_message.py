@@ -45,12 +45,15 @@ class TestIds:
 
 
 class TestMessage:
-    def make(self, kind: type[Message] = Message) -> Message:
-        message = kind()
+    def make(self) -> Message:
+        message = Message()
         message.number = id_base("q") + 1
         message.arrived_at = 2.5
         message.origin = None
+        message.origin_at = 2.5
         message.content = "hello"
+        message.attributes = None
+        message.receive_count = 3
         return message
 
     def test_has_its_text(self) -> None:
@@ -80,13 +83,20 @@ class TestMessage:
 
     @pytest.mark.rule("SQS-RET-2")
     def test_that_was_redriven_was_sent_when_it_was_sent_first(self) -> None:
-        message = self.make(RedrivenMessage)
-        assert isinstance(message, RedrivenMessage)
-        message.first_sent_at = 1.5
-        assert (message.sent_at, message.arrived_at) == (1.5, 2.5)
-        assert repr(message).startswith("<RedrivenMessage ")
+        moved = RedrivenMessage(self.make(), "source", 10.0)
+        assert (moved.sent_at, moved.arrived_at) == (2.5, 10.0)
+        assert repr(moved).startswith("<RedrivenMessage ")
 
-    @pytest.mark.parametrize("kind", [Message, RedrivenMessage, GroupedMessage])
+    def test_that_was_redriven_is_the_same_message_with_its_receives(self) -> None:
+        message = GroupedMessage()
+        for name in ("number", "content", "attributes", "origin", "origin_at", "arrived_at", "receive_count"):
+            setattr(message, name, getattr(self.make(), name))
+        message.group_id = "tenant"
+        moved = RedrivenMessage(message, "source", 10.0)
+        assert (moved.message_id, moved.body, moved.group_id) == (message.message_id, "hello", "tenant")
+        assert (moved.source, moved.receive_count, moved.receives_here) == ("source", 3, 0)
+
+    @pytest.mark.parametrize("kind", [Message, GroupedMessage])
     def test_has_slots_only(self, kind: type[Message]) -> None:
         with pytest.raises(AttributeError):
             kind().colour = "red"  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ from msgsim.errors import (
     AuditError,
     BusError,
     DeclarationError,
+    InvalidParameterValue,
     MessageRejected,
     SendingPaused,
     Throttled,
@@ -178,8 +179,26 @@ class TestAcceptance:
     def test_a_new_account_has_refused_nothing(self) -> None:
         assert SendingAccount(Outbox()).refusal == (BusError, "nothing has been refused")
 
-    @pytest.mark.parametrize("late", [0.5, nan])
-    def test_time_does_not_run_backwards(self, late: float) -> None:
+    @pytest.mark.parametrize("now", [nan, inf, "x", None])
+    def test_time_is_a_finite_number(self, now: float) -> None:
+        account = SendingAccount(Outbox(), name="ses")
+        for call in (lambda: account.send_email(ANN, now), lambda: account.advance(now)):
+            with pytest.raises(InvalidParameterValue, match=f"ses: now={now!r} is not a time; allowed: finite numbers"):
+                call()
+        assert account.accepted == 0
+
+    def test_it_is_made_of_an_outbox_and_sends_emails(self) -> None:
+        with pytest.raises(DeclarationError, match=r"^SendingAccount\.outbox: None is not an Outbox$"):
+            SendingAccount(None)  # type: ignore[arg-type]
+        with pytest.raises(DeclarationError, match=r"^SendingAccount\.name: 3 is not a name; allowed: a text$"):
+            SendingAccount(Outbox(), 3)  # type: ignore[arg-type]
+        with pytest.raises(DeclarationError, match=r"^SendingAccount\.epoch: .* \(up to the year 9999\)$"):
+            SendingAccount(Outbox(), epoch=1e15)
+        with pytest.raises(InvalidParameterValue, match="ses: email='x' is not an Email"):
+            SendingAccount(Outbox()).send_email("x", 1)  # type: ignore[arg-type]
+
+    def test_time_does_not_run_backwards(self) -> None:
+        late = 0.5
         account = SendingAccount(Outbox(), name="ses")
         account.send_email(ANN, 1.0)
         calls: list[Callable[[], object]] = [

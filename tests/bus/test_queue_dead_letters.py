@@ -4,7 +4,8 @@ from math import inf, nextafter
 
 import pytest
 
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 
 
 class Dead:

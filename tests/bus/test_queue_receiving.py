@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import InvalidParameterValue, OverLimit
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from msgsim.bus.message import GONE, VISIBLE, Message
-from msgsim.bus.queue import Queue, StandardQueue
+from msgsim.bus.queue import Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import InvalidParameterValue
 
 

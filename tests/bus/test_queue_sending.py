@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import GONE, VISIBLE
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import (
     DeclarationError,
     InvalidMessageContents,
@@ -84,11 +86,24 @@ class TestQueue:
             Queue(redrive="dlq")  # type: ignore[arg-type]
 
     @pytest.mark.rule("SQS-Q-7")
-    def test_fifo_settings_are_refused(self) -> None:
-        with pytest.raises(DeclarationError, match=r"Queue\.fifo"):
-            Queue(fifo=True)
-        with pytest.raises(DeclarationError, match=r"Queue\.content_based_deduplication: is for FIFO queues only"):
-            Queue(content_based_deduplication=True)
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            {"content_based_deduplication": True},
+            {"deduplication_scope": "messageGroup"},
+            {"fifo_throughput_limit": "perMessageGroupId"},
+            {"throttled": True},
+        ],
+        ids=repr,
+    )
+    @pytest.mark.rule("SQS-Q-7")
+    def test_fifo_settings_are_refused(self, setting: dict[str, Any]) -> None:
+        with pytest.raises(DeclarationError, match=rf"Queue\.{next(iter(setting))}: is for FIFO queues only"):
+            Queue(**setting)
+
+    def test_a_fifo_queue_is_another_kind(self) -> None:
+        with pytest.raises(DeclarationError, match=r"Queue\.fifo.*FifoQueue"):
+            StandardQueue(Queue(fifo=True))
 
     @pytest.mark.rule("SQS-RCV-6")
     def test_poll_winner_is_the_longest_waiting_or_random(self) -> None:
@@ -269,8 +284,15 @@ class TestDelay:
 
 
 class TestTime:
-    @pytest.mark.parametrize("earlier", [nextafter(5, -inf), nan, -inf])
-    def test_never_runs_backwards(self, earlier: float) -> None:
+    @pytest.mark.parametrize("now", [nan, -inf, inf])
+    def test_is_a_finite_number(self, now: float) -> None:
+        queue = make()
+        with pytest.raises(InvalidParameterValue, match=f"^q: now={now!r} is not a time; allowed: finite numbers"):
+            queue.send("y", now)
+        assert queue.sent == 0
+
+    def test_never_runs_backwards(self) -> None:
+        earlier = nextafter(5, -inf)
         queue = make()
         queue.send("x", 5)
         handle = queue.receive(5)[0].receipt_handle
@@ -345,3 +367,35 @@ class TestHotPath:
         message = queue.enqueue("x", None, 0, None, 0)
         queue.delete(queue.receive(0)[0].receipt_handle, 0)
         assert message.deadline == GONE
+
+
+CALLS: list[tuple[Any, str]] = [
+    (lambda queue: queue.counts(inf), "q: now=inf is not a time; allowed: finite numbers [s]"),
+    (lambda queue: queue.send("b", None), "q: now=None is not a time; allowed: finite numbers [s]"),
+    (lambda queue: queue.purge("x"), "q: now='x' is not a time; allowed: finite numbers [s]"),
+    (lambda queue: queue.receive(True), "q: now=True is not a time; allowed: finite numbers [s]"),
+    (lambda queue: queue.receive(1, 2.5), "Value 2.5 for parameter MaxNumberOfMessages is invalid"),
+    (lambda queue: queue.receive(1, True), "Value True for parameter MaxNumberOfMessages is invalid"),
+    (lambda queue: queue.receive(1, wait_time=[]), "Value [] for parameter WaitTimeSeconds is invalid"),
+    (lambda queue: queue.receive(1, 1, "x"), "Value x for parameter VisibilityTimeout is invalid"),
+    (lambda queue: queue.send("b", 1, delay="x"), "Value x for parameter DelaySeconds is invalid"),
+    (lambda queue: queue.send("b", 1, attributes="x"), "attributes: 'x' is not a mapping of names and values"),
+]
+
+
+@pytest.mark.parametrize(("call", "problem"), CALLS)
+def test_a_parameter_of_the_wrong_kind_is_named_and_harms_nothing(call: Any, problem: str) -> None:
+    queue = StandardQueue(Queue(redrive=Redrive(to="dead", max_receive_count=3)), "q")
+    with pytest.raises(InvalidParameterValue) as raised:
+        call(queue)
+    assert str(raised.value).replace("dead:", "q:").startswith(problem)
+    queue.send("b", 2)
+    assert queue.counts(3) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [StandardQueue, FifoQueue])
+def test_a_live_queue_is_made_of_a_queue_and_a_name(kind: Any) -> None:
+    with pytest.raises(DeclarationError, match=rf"^{kind.__name__}\.queue: None is not a Queue$"):
+        kind(None)
+    with pytest.raises(DeclarationError, match=rf"^{kind.__name__}\.name: 3 is not a name; allowed: a text$"):
+        kind(Queue(fifo=kind is FifoQueue), name=3)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from msgsim.bus.queue import Queue, StandardQueue
+from msgsim.bus.queue import Queue
 from msgsim.bus.receipts import Delivery
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 
 

@@ -49,8 +49,9 @@ class TestBound:
     def test_gets_earlier_for_a_message_that_is_older_than_its_arrival(self) -> None:
         retention = Retention(100)
         retention.look([], 40)
-        letter = RedrivenMessage()
-        letter.number, letter.arrived_at, letter.first_sent_at, letter.deadline = 1, 50, 10, VISIBLE
+        sent = message(1, 10)
+        sent.content, sent.attributes, sent.origin, sent.origin_at, sent.receive_count = "body", None, None, 10, 1
+        letter = RedrivenMessage(sent, "source", 50)
         retention.add(letter)
         assert retention.due == nextafter(110, inf)
 

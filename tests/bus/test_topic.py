@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 from msgsim.bus.filters import compile_policy
 from msgsim.bus.message import Message, format_id, id_base
 from msgsim.bus.publication import Envelope
-from msgsim.bus.queue import Queue, StandardQueue
+from msgsim.bus.queue import Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.distributions import Exponential, Fixed, Uniform
-from msgsim.errors import AuditError, DeclarationError, InvalidParameter, TimeRanBackwards, UnknownName
+from msgsim.errors import (
+    AuditError,
+    DeclarationError,
+    InvalidParameter,
+    InvalidParameterValue,
+    TimeRanBackwards,
+    UnknownName,
+)
 
 
 class Inbox:
@@ -26,6 +34,11 @@ class Inbox:
 
     def enqueue(self, content: Any, attributes: Any, now: float, origin: int | None, origin_at: float) -> None:
         self.got.append((content, attributes, now, origin, origin_at))
+
+    def enqueue_grouped(
+        self, content: Any, attributes: Any, now: float, origin: int | None, origin_at: float, group_id: str
+    ) -> None:
+        self.got.append((content, {**(attributes or {}), "group": group_id}, now, origin, origin_at))
 
     @property
     def times(self) -> list[float]:
@@ -497,18 +510,50 @@ def test_a_refused_publish_reaches_nobody() -> None:
         topic.publish("x", 0, deduplication_id="d")
     topic.publish("x", 0, group_id="tenant")
     assert topic.published == 1
+    assert [attributes for _, attributes, *_ in inboxes["a"].got] == [{"group": "tenant"}]
 
 
 def test_time_does_not_run_backwards() -> None:
     topic, _ = _topic()
     topic.advance(5)
     topic.publish("x", 5)
-    for now in (4.9, math.nan):
-        with pytest.raises(TimeRanBackwards, match="t: time can't go backwards"):
-            topic.publish("x", now)
-        with pytest.raises(TimeRanBackwards):
-            topic.advance(now)
+    with pytest.raises(TimeRanBackwards, match="t: time can't go backwards"):
+        topic.publish("x", 4.9)
+    with pytest.raises(TimeRanBackwards):
+        topic.advance(4.9)
+    for now in (math.nan, math.inf, "x"):
+        with pytest.raises(InvalidParameterValue, match=f"t: now={now!r} is not a time"):
+            topic.publish("x", now)  # type: ignore[arg-type]
     assert topic.published == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [({1: 2}, "1 is not a name (SNS-PUB-3)"), ("x", "'x' is not a mapping"), (3, "3 is not a mapping")],
+)
+def test_attributes_are_a_mapping_of_names(attributes: Any, problem: str) -> None:
+    topic, _ = _topic()
+    with pytest.raises(InvalidParameter) as raised:
+        topic.publish("x", 0, attributes=attributes)
+    assert str(raised.value) == f"Invalid parameter: MessageAttributes: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"topic": None}, "TopicFanout.topic: None is not a Topic"),
+        ({"topic": Topic(), "name": 3}, "TopicFanout.name: 3 is not a name; allowed: a text"),
+        ({"topic": Topic(), "epoch": 1e15}, "TopicFanout.epoch: 1000000000000000.0 is not allowed; allowed: 0 to 2534"),
+        (
+            {"topic": Topic(subscriptions=[Subscription(endpoint="q")]), "endpoints": {"q": 3}},
+            "endpoints.q: 3 is not a live queue",
+        ),
+    ],
+)
+def test_what_a_live_topic_is_made_of(arguments: Any, problem: str) -> None:
+    with pytest.raises(DeclarationError) as raised:
+        TopicFanout(**arguments)
+    assert str(raised.value).startswith(problem)
 
 
 # ---------------------------------------------------------------- with queues, and the books

@@ -349,3 +349,31 @@ def test_actions_keep_their_own_copies() -> None:
 def test_every_action_has_a_tag() -> None:
     assert set(ACTIONS.values()) == {ms.SendEmail, ms.Publish, ms.SendMessage, ms.Join}
     assert all(issubclass(action, Action) for action in ACTIONS.values())
+
+
+@pytest.mark.parametrize("on_refusal", ["return", ms.Retry(20, base=1, cap=2)], ids=["return", "retry"])
+def test_a_join_goes_on_with_the_action_that_was_refused(on_refusal: Any) -> None:
+    """Customers are mailed once, however often the warehouse's account throttles."""
+    mails = [ms.SendEmail("customers"), ms.SendEmail("warehouse")]
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue(visibility_timeout=30)},
+        outboxes={"customers": ms.Outbox(), "warehouse": ms.Outbox(max_send_rate=0.1, burst=1)},
+        workers={
+            "w": ms.Workers(
+                queue="q",
+                count=1,
+                batch_size=1,
+                service_time=1,
+                on_refusal=on_refusal,
+                on_success=[ms.Join("done", parts=["w"], then=mails)],
+            )
+        },
+    )
+    simulation = ms.Simulation(scenario)
+    for body in ("first", "second"):
+        simulation.queues["q"].send(body, 0)
+    simulation.run(100)
+    run = simulation.result()
+    assert [run.total(name, "accepted") for name in ("customers", "warehouse")] == [2, 2]
+    assert run.total("done", "completed") == 2
+    assert run.total("warehouse", "throttled") > 0

@@ -2,8 +2,10 @@ import math
 import pickle
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -327,3 +329,28 @@ def test_a_float_subclass_in_a_trace_is_fine() -> None:
         pass
 
     assert Trace([Measured(2.0)], 60).total == 2.0
+
+
+@pytest.mark.parametrize("time", [math.inf, math.nan, 10**400, "x", True])
+def test_a_curve_is_asked_for_times_only(time: Any) -> None:
+    for curve in (Trace([1, 2], 1), Diurnal(1, 1)):
+        problem = f"{type(curve).__name__}: .* is not a time; allowed: numbers up to"
+        for ask in (lambda: curve.rate(time), lambda: curve.integral(0, time), lambda: curve.integral(time, 9)):  # noqa: B023 - asked at once
+            with pytest.raises(DeclarationError, match=problem):
+                ask()
+
+
+def test_numbers_of_numpy_are_rates() -> None:
+    two = np.int64(2)
+    assert two * Constant(1) == Constant(1) * two == Constant(two) == Constant(2)
+    assert Constant(1) + two == Constant(1) + 2
+    assert Sum([two]).__radd__(two) == Sum([2, 2])
+    assert Steps([(0, two)]) == Steps([(0, 2)])
+    assert Trace([two], two) == Trace([2], 2)
+
+
+def test_a_number_that_no_float_holds_is_no_rate() -> None:
+    with pytest.raises(DeclarationError, match=r"^Constant\.rate: inf is not allowed"):
+        Constant(10**400)
+    with pytest.raises(DeclarationError, match=r"^Trace\.counts\.1: inf is not allowed"):
+        Trace([1, 10**400], 1)

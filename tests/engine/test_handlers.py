@@ -1,9 +1,11 @@
 """Python functions as handlers: what they may say, when it takes effect, and what they are told if they may not."""
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 import msgsim as ms
@@ -212,3 +214,15 @@ def test_a_desk_understands_answers() -> None:
     assert desk.resume(waits, 0.0) == Outcome(service_time=1.0)
     assert desk.resume(waits, 1.0) == Outcome()
     assert desk.raised == {}
+
+
+@pytest.mark.parametrize("answer", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)])
+def test_a_number_of_another_library_is_a_service_time(answer: Any) -> None:
+    assert sojourns(after(3.0, lambda *_: answer)) == [0.5, 0.5, 0.5]
+    assert sojourns(after(2.5, lambda *_: np.int64(1))) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("answer", [10**400, np.True_, float("nan")])
+def test_what_is_no_time_is_refused(answer: Any) -> None:
+    with pytest.raises(HandlerError, match=r"the handler of 'w' returned .*; allowed: nothing, a service time"):
+        after(3.0, lambda *_: answer)

@@ -31,6 +31,7 @@ class Item:
         self.state = "visible"
         self.until = inf
         self.receive_count = 0
+        self.receives_here = 0
         self.origin_at = sent_at
         self.first_received_at = inf
         self.left_at = inf
@@ -49,6 +50,8 @@ class ModelQueue:
         max_in_flight: int = 120_000,
         max_receive_count: float = inf,
         dead_letter_queue: "ModelQueue | None" = None,
+        attribute_lag: float = 0.0,
+        retention_lag: float = 0.0,
     ) -> None:
         self.visibility_timeout = visibility_timeout
         self.delay = delay
@@ -57,6 +60,9 @@ class ModelQueue:
         self.max_in_flight = max_in_flight
         self.max_receive_count = max_receive_count
         self.dead_letter_queue = dead_letter_queue
+        self.lags = {False: attribute_lag, True: retention_lag}
+        self.changes: list[tuple[float, str, float]] = []
+        self.retained_since = -inf
         self.items: list[Item] = []
         self.gone: list[Item] = []
         self.jobs: list[tuple[float, Ticket]] = []
@@ -91,12 +97,13 @@ class ModelQueue:
     def next_deadline(self) -> float | None:
         """Timeouts and delays end at their deadline; retention is strict, so it bites a moment after (SQS-RET-1)."""
         deadlines = [item.until for item in self.items if item.state != "visible"]
+        deadlines += [at for at, _, _ in self.changes]
         deadlines += [nextafter(item.sent_at + self.retention, inf) for item in self.items]
         return min(deadlines, default=None)
 
     def age_of_oldest(self, now: float) -> float:
         """Without those that three receives or more have moved to the back (CW-SQS-1)."""
-        young = [item for item in self.items if item.receive_count < RECEIVES_BEFORE_BACK]
+        young = [item for item in self.items if item.receives_here < RECEIVES_BEFORE_BACK]
         return max((now - item.arrived_at for item in young), default=0.0)
 
     def residence(self, now: float) -> float:
@@ -109,18 +116,22 @@ class ModelQueue:
         """Let happen what is due, one thing at a time, the earliest first."""
         assert now >= self.now
         while True:
-            happenings: list[tuple[float, int, Item | Ticket]] = []
+            happenings: list[tuple[float, int, Item | Ticket | None]] = []
             for item in self.items:
                 if item.state != "visible" and item.until <= now:
                     happenings.append((item.until, 0, item))
                 if item.sent_at + self.retention < now:
-                    happenings.append((max(item.sent_at + self.retention, item.arrived_at), 1, item))
+                    at = max(item.sent_at + self.retention, item.arrived_at, self.retained_since)
+                    happenings.append((at, 1, item))
             happenings += [(at, 2, ticket) for at, ticket in self.jobs if at <= now]
+            happenings += [(at, 3, None) for at, _, _ in self.changes if at <= now]
             if not happenings:
                 break
             at, kind, what = min(happenings, key=lambda happening: happening[:2])
             self.account(at)
-            if isinstance(what, Ticket):
+            if what is None:
+                self.put_in_force(at)
+            elif isinstance(what, Ticket):
                 self.jobs.remove((at, what))
                 self.end(what, at)
             elif kind == 1:
@@ -129,6 +140,14 @@ class ModelQueue:
                 self.show(what, at)
         self.account(now)
         self.now = now
+
+    def put_in_force(self, at: float) -> None:
+        """Let the changes of attributes count that are due, the earliest first."""
+        self.changes.sort(key=lambda change: change[0])
+        _, name, value = self.changes.pop(0)
+        setattr(self, name, value)
+        if name == "retention":
+            self.retained_since = at
 
     def account(self, at: float) -> None:
         """Integrate the number in each state over time, a rectangle at a time."""
@@ -139,7 +158,7 @@ class ModelQueue:
     def show(self, item: Item, at: float) -> None:
         if item.state == "in_flight":
             self.timeouts += 1
-            item.place = at if item.receive_count >= RECEIVES_BEFORE_BACK else item.arrived_at
+            item.place = at if item.receives_here >= RECEIVES_BEFORE_BACK else item.arrived_at
         item.state = "visible"
         item.until = inf
 
@@ -194,6 +213,7 @@ class ModelQueue:
                 self.redelivered += 1
             item.first_received_at = min(item.first_received_at, self.now)
             item.receive_count += 1
+            item.receives_here += 1
             self.received += 1
             self.hide(item, "in_flight", self.now + timeout)
             tickets.append(Ticket(item, item.receive_count, self.now))
@@ -232,6 +252,12 @@ class ModelQueue:
             self.hide(item, "in_flight", self.now + timeout)
         elif item.state == "in_flight":
             self.show(item, self.now)
+
+    def set_attribute(self, name: str, value: float) -> None:
+        """After its lag, for the messages that are there and the receives to come; a delay is for later sends."""
+        self.advance(self.now)
+        self.changes.append((self.now + self.lags[name == "retention"], name, value))
+        self.advance(self.now)
 
     def purge(self) -> None:
         self.advance(self.now)

@@ -17,7 +17,7 @@ COUNTS: dict[str, Any] = {
 
 
 @st.composite
-def queues(draw: st.DrawFn, redrive_to: str | None = None) -> ms.Queue:
+def queues(draw: st.DrawFn, redrive_to: str | None = None, *, fifo: bool = False) -> ms.Queue:
     """A queue; mostly as it comes, or else with small limits that are soon reached."""
     redrive = None
     if redrive_to is not None:
@@ -29,6 +29,7 @@ def queues(draw: st.DrawFn, redrive_to: str | None = None) -> ms.Queue:
         max_in_flight=draw(st.sampled_from([120_000, 120_000, 12, 3, 1])),
         poll_winner=draw(st.sampled_from(["longest", "longest", "random"])),
         redrive=redrive,
+        fifo=fifo,
     )
 
 
@@ -57,8 +58,11 @@ def workers(
     )
 
 
-def traffic(to: str, *, even: bool) -> st.SearchStrategy[ms.Traffic]:
-    """A source: a few events per second, or a spike."""
+GROUPS: list[Any] = [1, 3, ms.ZipfGroups(40), ms.GroupShares({"large": 5, "small": 1})]
+
+
+def traffic(to: str, *, even: bool, groups: st.SearchStrategy[Any]) -> st.SearchStrategy[ms.Traffic]:
+    """A source: a few events per second, or a spike; some are sent twice."""
     rates: list[Any] = [0.3, 2.0, 5.0, 0.5 + ms.Spike(at=10, height=30, hold=3, every=50), COUNTS["night"]]
     return st.builds(
         ms.Traffic,
@@ -66,6 +70,9 @@ def traffic(to: str, *, even: bool) -> st.SearchStrategy[ms.Traffic]:
         rate=st.sampled_from([0.5, 1, 2, 4, 8] if even else rates),
         process=st.sampled_from(["regular"] if even else ["poisson", "poisson", "regular"]),
         attributes=st.sampled_from([None, {"kind": "odd"}]),
+        groups=groups,
+        resend=st.sampled_from([0.0, 0.0, 0.2]),
+        resend_after=st.sampled_from([0.0, 1.0, 7.5]),
     )
 
 
@@ -73,9 +80,13 @@ def traffic(to: str, *, even: bool) -> st.SearchStrategy[ms.Traffic]:
 def scenarios(draw: st.DrawFn, *, lazy: bool = False) -> ms.Scenario:
     """A queue `q` with two dead-letter queues in a chain, and perhaps a queue `r` behind a topic or behind its workers.
 
-    With `lazy`, nothing that the workers of `d`, `p` and `r` do can be noticed; else they may do anything.
+    With `lazy`, nothing that the workers of `d`, `p` and `r` do can be noticed; else they may do anything. Messages may
+    have groups, and `q`, `d` and `p` may be FIFO queues.
     """
     even = draw(st.booleans())
+    form = draw(st.sampled_from(["plain", "grouped", "fifo", "fifo"]))
+    fifo = form == "fifo"
+    groups = {"plain": st.none(), "grouped": st.none() | st.sampled_from(GROUPS), "fifo": st.sampled_from(GROUPS)}[form]
     wait_times = {name: draw(st.sampled_from([20.0, 5.0, 1.0])) for name in "qdpr"}
 
     def pools(queue: str, most: int, actions: st.SearchStrategy[Any] | None = None) -> dict[str, ms.Workers]:
@@ -86,6 +97,8 @@ def scenarios(draw: st.DrawFn, *, lazy: bool = False) -> ms.Scenario:
         return made
 
     to_r = [ms.SendMessage("r"), ms.SendMessage("r", delay=2), ms.Publish("t"), ms.Publish("t", body="about {n}")]
+    if form != "plain":
+        to_r += [ms.SendMessage("r", group_id="{n}"), ms.Publish("t", group_id="all")]
     actions = st.lists(st.sampled_from(to_r), max_size=2)
     if not lazy:
         actions |= st.just([ms.SendEmail("o"), ms.SendMessage("r")])
@@ -96,18 +109,18 @@ def scenarios(draw: st.DrawFn, *, lazy: bool = False) -> ms.Scenario:
             "t": ms.Topic(
                 subscriptions=(
                     ms.Subscription(endpoint="r", delivery_delay=delivery_delay),
-                    ms.Subscription(endpoint="d", filter_policy={"kind": ["odd"]}),
+                    *(() if fifo else (ms.Subscription(endpoint="d", filter_policy={"kind": ["odd"]}),)),
                 )
             )
         },
         queues={
-            "d": draw(queues(draw(st.sampled_from([None, "p"])))),
-            "q": draw(queues(draw(st.sampled_from([None, "d", "d"])))),
-            "r": draw(queues(draw(st.sampled_from([None, "d"])))),
-            "p": draw(queues()),
+            "d": draw(queues(draw(st.sampled_from([None, "p"])), fifo=fifo)),
+            "q": draw(queues(draw(st.sampled_from([None, "d", "d"])), fifo=fifo)),
+            "r": draw(queues(None if fifo else draw(st.sampled_from([None, "d"])))),
+            "p": draw(queues(fifo=fifo)),
         },
         outboxes={"o": ms.Outbox(max_send_rate=2.0)},
-        traffic={f"{to}-traffic{place}": draw(traffic(to, even=even)) for place, to in enumerate(feeds)},
+        traffic={f"{to}-traffic{place}": draw(traffic(to, even=even, groups=groups)) for place, to in enumerate(feeds)},
         workers={
             **pools("q", 2, draw(st.sampled_from([None, actions]))),
             **pools("d", 2),
@@ -154,8 +167,8 @@ class User:
     def do(self, deed: Deed) -> None:
         """One deed, now."""
         verb, name, choice = deed
-        acts: dict[str, Callable[[ms.StandardQueue, str, int, float], Any]] = {
-            "send": lambda queue, _name, choice, now: queue.send(f"own {choice}", now).message_id,
+        acts: dict[str, Callable[[Any, str, int, float], Any]] = {
+            "send": self._send,
             "send later": lambda queue, _name, choice, now: queue.send("own", now, delay=choice / 2).message_id,
             "receive": self._receive,
             "delete": self._delete,
@@ -173,22 +186,28 @@ class User:
             note = type(error).__name__
         self._notes.append((now, verb, name, note))
 
-    def _receive(self, queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+    def _send(self, queue: Any, _name: str, choice: int, now: float) -> Any:
+        if queue.declaration.fifo:
+            group, given = f"group-{1 + choice % 2}", f"own-{choice}"
+            return queue.send(f"own {choice}", now, group_id=group, deduplication_id=given).message_id
+        return queue.send(f"own {choice}", now, group_id="group-1" if choice > 9 else None).message_id
+
+    def _receive(self, queue: Any, name: str, choice: int, now: float) -> Any:
         timeout = [None, None, 0.0, 2.5][choice % 4]
         got = queue.receive(now, 1 + choice % 10, timeout, wait_time=choice % 2)
         self._handles[name] += [delivery.receipt_handle for delivery in got]
         return [(delivery.message_id, delivery.body, delivery.receive_count) for delivery in got]
 
-    def _delete(self, queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+    def _delete(self, queue: Any, name: str, choice: int, now: float) -> Any:
         handles = self._handles[name]
         return queue.delete(handles[choice % len(handles)], now) if handles else None
 
-    def _hide(self, queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+    def _hide(self, queue: Any, name: str, choice: int, now: float) -> Any:
         handles = self._handles[name]
         timeout = [0.0, 0.5, 1.25, 40.0][choice // 3]
         return queue.change_visibility(handles[choice % len(handles)], timeout, now) if handles else None
 
-    def _resize(self, _queue: ms.StandardQueue, name: str, choice: int, now: float) -> Any:
+    def _resize(self, _queue: Any, name: str, choice: int, now: float) -> Any:
         pools = [pool for pool in self._simulation.workers.values() if pool.queue.name == name]
         for pool in pools:
             pool.resize(choice % 4, now)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from msgsim.bus.message import Message, format_id
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import BusError
 from tests.properties.model import CAP, ModelQueue, Refused, Ticket
 
@@ -24,6 +25,16 @@ SOURCE = 0
 
 delays = st.sampled_from([None] * 8 + [0.0, 0.0, 1.0, 1.0, 2.5, 900.0])
 timeouts = st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.5, 2.5, 5.0, 10.0] * 2 + [CAP])
+
+
+changes = st.one_of(
+    st.tuples(st.just("visibility_timeout"), st.sampled_from([0.0, 1.0, 5.0])),
+    st.tuples(st.just("delay"), st.sampled_from([0.0, 1.0, 3.0])),
+    st.tuples(st.just("retention"), st.sampled_from([60.0, 61.0, 1_000.0, FOREVER])),
+    st.tuples(st.just("wait_time"), st.sampled_from([0.0, LONG_POLL])),
+    st.tuples(st.just("max_in_flight"), st.sampled_from([1, 2, 120_000])),
+    st.tuples(st.just("max_receive_count"), st.sampled_from([1, 2, 4])),
+)
 
 
 class Moment(NamedTuple):
@@ -169,6 +180,7 @@ class Machine(RuleBasedStateMachine):
         retention=st.sampled_from([[FOREVER] * 3] * 2 + [[60.0, 61.0, 100.0], [1_000.0, 60.0, 61.0]]),
         wait_time=st.sampled_from([0.0, LONG_POLL]),
         max_in_flight=st.sampled_from([1, 3, 120_000, 120_000]),
+        lags=st.sampled_from([(0.0, 0.0), (2.5, 2.5), (1.0, 5.0)]),
         max_receive_count=st.sampled_from([[1, 2], [1, 1_000], [2, 1], [2, 3], [3, 5], [4, 1_000], [1_000, 1]]),
         first=st.lists(delays, min_size=2, max_size=8),
         opening=st.lists(wanted, max_size=8),
@@ -182,6 +194,7 @@ class Machine(RuleBasedStateMachine):
         retention: list[float],
         wait_time: float,
         max_in_flight: int,
+        lags: tuple[float, float],
         max_receive_count: list[int],
         first: list[float | None],
         opening: list[Wanted],
@@ -199,6 +212,8 @@ class Machine(RuleBasedStateMachine):
             retention=retention[0],
             wait_time=wait_time,
             max_in_flight=max_in_flight,
+            attribute_lag=lags[0],
+            retention_lag=lags[1],
         )
         self.pairs = [source, dead, pit]
         self.go(start)
@@ -242,6 +257,7 @@ class Machine(RuleBasedStateMachine):
             else:
                 times.update(item.until for item in model.items)
                 times.update(at for at, _ in model.jobs)
+                times.update(at for at, _, _ in model.changes)
         return sorted(time for time in times if self.now <= time < inf)
 
     def look(self) -> None:
@@ -369,6 +385,22 @@ class Verbs(Machine):
         self.change_visibility(receipt, 11.0)
         if self.now < until < inf:
             self.change_visibility(receipt, until - self.now)
+
+    @rule(receipt=Machine.held)
+    def nack(self, receipt: Receipt) -> None:
+        self.change_visibility(receipt, 0.0)
+
+    @rule(which=st.sampled_from([SOURCE, SOURCE, 1]), change=changes)
+    def set_attribute(self, which: int, change: tuple[str, float]) -> None:
+        pair, (name, value) = self.pairs[which], change
+        if name == "max_receive_count":
+            redrive = pair.queue.intended.redrive
+            assert redrive is not None
+            pair.queue.set_attributes(self.now, redrive=Redrive(to=redrive.to, max_receive_count=int(value)))
+        else:
+            pair.queue.set_attributes(self.now, **{name: value})
+        pair.model.set_attribute(name, value)
+        event(f"changes of {name}")
 
     @rule(whether=st.sampled_from([False, False, True]))
     def drain(self, whether: bool) -> None:

@@ -79,8 +79,9 @@ def test_another_component_changes_no_number_of_the_others(
 ) -> None:
     """A queue with traffic, workers and a dead-letter queue of its own, declared before everything else."""
     redrive = ms.Redrive(to="another-end", max_receive_count=2)
+    end = ms.Queue(visibility_timeout=other.queues["p"].visibility_timeout, delay=other.queues["p"].delay)
     extra = ms.Scenario(
-        queues={"another": ms.Queue(visibility_timeout=2, redrive=redrive), "another-end": other.queues["p"]},
+        queues={"another": ms.Queue(visibility_timeout=2, redrive=redrive), "another-end": end},
         traffic={"another-traffic": ms.Traffic(to="another", rate=4)},
         workers={
             "another-pool": ms.Workers(queue="another", count=3, service_time=ms.Exponential(0.5), failure_rate=0.4),

@@ -6,9 +6,10 @@ from random import Random
 import pytest
 
 from msgsim.bus.outbox import Outbox
-from msgsim.bus.queue import Queue, Redrive, StandardQueue
+from msgsim.bus.queue import Queue, Redrive
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
-from msgsim.errors import TimeRanBackwards
+from msgsim.errors import DeclarationError, TimeRanBackwards
 from msgsim.service.account import Account
 
 
@@ -105,3 +106,8 @@ def test_live_things_from_elsewhere_can_be_put_in() -> None:
     account = Account()
     account.queues["q"] = live = StandardQueue(Queue(), "q")
     assert account.queue_at(account.queue_url("q")) is live
+
+
+def test_time_0_leaves_room_in_the_calendar() -> None:
+    with pytest.raises(DeclarationError, match=r"^Account\.epoch: .* \(up to the year 9999\)$"):
+        Account(epoch=1e15)

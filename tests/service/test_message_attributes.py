@@ -12,7 +12,7 @@ from msgsim.bus.contents import attributes_bytes
 from msgsim.bus.filters import compile_policy
 from msgsim.bus.publication import check_publish
 from msgsim.errors import ServiceError
-from msgsim.service import sns, sqs
+from msgsim.service import sns, sqs_refusals
 from msgsim.service.message_attributes import checksum, from_wire, to_wire
 
 WIRED = st.one_of(
@@ -25,7 +25,8 @@ WIRED = st.one_of(
     st.builds(
         lambda label, value: {"DataType": f"Number{label}", "StringValue": value},
         st.sampled_from(["", ".int"]),
-        st.integers().map(str) | st.sampled_from(["007", "1.50", "-.5", "+1e3", "2.", "9" * 400]),
+        st.integers(-(10**38) + 1, 10**38 - 1).map(str)
+        | st.sampled_from(["007", "1.50", "-.5", "+1e3", "2.", "9" * 38]),
     ),
     st.builds(
         lambda label, value: {"DataType": f"Binary{label}", "BinaryValue": value},
@@ -36,7 +37,7 @@ WIRED = st.one_of(
 
 
 def _value(wire: dict[str, Any], *, arrays: bool = False) -> Any:
-    return from_wire({"k": wire}, sqs.WORDING, arrays=arrays)["k"]
+    return from_wire({"k": wire}, sqs_refusals.WORDING, arrays=arrays)["k"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_only_topics_see_the_members_of_an_array() -> None:
 
 @given(st.dictionaries(st.from_regex("[a-z]{1,9}", fullmatch=True), WIRED, max_size=5), st.booleans())
 def test_what_came_over_the_wire_goes_back_as_it_came(wires: dict[str, Any], arrays: bool) -> None:
-    values = from_wire(wires, sqs.WORDING, arrays=arrays)
+    values = from_wire(wires, sqs_refusals.WORDING, arrays=arrays)
     assert to_wire(dict(values)) == wires
     assert checksum(to_wire(values)) == checksum(wires)
     assert pickle.loads(pickle.dumps(values)) == values  # noqa: S301 - its own pickle
@@ -74,7 +75,10 @@ def test_what_came_over_the_wire_goes_back_as_it_came(wires: dict[str, Any], arr
 
 @pytest.mark.rule("SQS-SND-3")
 def test_a_number_has_the_size_that_it_was_written_with() -> None:
-    assert attributes_bytes(from_wire({"k": {"DataType": "Number", "StringValue": "007.50"}}, sqs.WORDING)) == 1 + 6 + 6
+    assert (
+        attributes_bytes(from_wire({"k": {"DataType": "Number", "StringValue": "007.50"}}, sqs_refusals.WORDING))
+        == 1 + 6 + 6
+    )
 
 
 @pytest.mark.rule("SNS-FLT-2")
@@ -184,7 +188,7 @@ def test_what_is_no_attribute_is_refused_in_the_words_of_the_service(
     wire: dict[str, Any], to_queues: str, to_topics: str
 ) -> None:
     for wording, code, text in (
-        (sqs.WORDING, "InvalidParameterValue", to_queues),
+        (sqs_refusals.WORDING, "InvalidParameterValue", to_queues),
         (sns.WORDING, "ParameterValueInvalid", to_topics),
     ):
         with pytest.raises(ServiceError) as caught:

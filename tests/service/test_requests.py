@@ -19,7 +19,17 @@ TELLING = [
     *("q", "t", HOME.queue_url("q"), HOME.arn("sqs", "q"), HOME.arn("sns", "t"), "sqs", "sms", "a@example.com"),
     *("true", "false", "7", "9" * 5_000, '["a", {}]', '{"k": ["a"]}', '{"k": [{"prefix": "a"}]}', "String", "Number"),
     *("Binary.x", "String.Array", "All", "k", "VisibilityTimeout", "RedrivePolicy", "FifoQueue", "FilterPolicy"),
+    *(
+        "q.fifo",
+        HOME.queue_url("q.fifo"),
+        HOME.arn("sqs", "q.fifo"),
+        "Policy",
+        "RedriveAllowPolicy",
+        "*",
+        "AWSTraceHeader",
+    ),
     f'{{"deadLetterTargetArn": "{HOME.arn("sqs", "q")}", "maxReceiveCount": 2}}',
+    f'{{"redrivePermission": "byQueue", "sourceQueueArns": ["{HOME.arn("sqs", "q")}"]}}',
 ]
 
 
@@ -47,6 +57,7 @@ REQUESTS = st.sampled_from(sorted(OPERATIONS)).flatmap(
 def test_a_request_is_answered_or_refused_and_the_books_balance(requests: list[tuple[str, dict[str, Any]]]) -> None:
     account = Account()
     call(account, "CreateTopic", {"Name": "t"}, 0)
+    call(account, "CreateQueue", {"QueueName": "q.fifo", "Attributes": {"FifoQueue": "true"}}, 0)
     url = call(account, "CreateQueue", {"QueueName": "q"}, 0)["QueueUrl"]
     call(account, "SendMessage", {"QueueUrl": url, "MessageBody": "x"}, 0)
     for now, (operation, params) in enumerate(requests):
@@ -62,18 +73,34 @@ def test_a_request_is_answered_or_refused_and_the_books_balance(requests: list[t
 def test_no_two_services_have_an_operation_of_the_same_name() -> None:
     assert len(OPERATIONS) == len(sqs.OPERATIONS) + len(sns.OPERATIONS) + len(ses.OPERATIONS)
     assert sorted(OPERATIONS) == [
+        "AddPermission",
+        "CancelMessageMoveTask",
         "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
         "CreateQueue",
         "CreateTopic",
         "DeleteMessage",
+        "DeleteMessageBatch",
+        "DeleteQueue",
         "GetAccount",
+        "GetQueueAttributes",
         "GetQueueUrl",
+        "ListDeadLetterSourceQueues",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "ListQueues",
         "Publish",
         "PurgeQueue",
         "ReceiveMessage",
+        "RemovePermission",
         "SendEmail",
         "SendMessage",
+        "SendMessageBatch",
+        "SetQueueAttributes",
+        "StartMessageMoveTask",
         "Subscribe",
+        "TagQueue",
+        "UntagQueue",
     ]
 
 
@@ -83,7 +110,7 @@ def test_an_unknown_operation_is_refused_and_told_the_nearest() -> None:
     assert (caught.value.code, caught.value.status) == ("InvalidAction", 400)
     assert caught.value.message.startswith(
         "The action SendMesage is not valid for this web service: "
-        "no operation named 'SendMesage'; did you mean 'SendMessage'? declared: ChangeMessageVisibility, "
+        "no operation named 'SendMesage'; did you mean 'SendMessage'? declared: AddPermission, "
     )
 
 

@@ -133,13 +133,24 @@ def test_raw_delivery_passes_attributes_on_as_they_were_written() -> None:
     client.subscribe(RawMessageDelivery="true")
     wires = {
         "kind": {"DataType": "String.Array", "StringValue": '["a",1]'},
-        "n": {"DataType": "Number.int", "StringValue": "007"},
+        "n": {"DataType": "Number.int", "StringValue": "7"},
         "b": {"DataType": "Binary", "BinaryValue": b"\x00"},
     }
     client.publish("x", MessageAttributes=wires)
     url = client.account.queue_url("q")
     (message,) = client("ReceiveMessage", QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
     assert (message["Body"], message["MessageAttributes"]) == ("x", wires)
+
+
+@pytest.mark.rule("SNS-SUB-5")
+def test_a_fifo_queue_cannot_subscribe_to_a_standard_topic() -> None:
+    client = Client()
+    client.account.add_queue("q.fifo", Queue(fifo=True))
+    assert client.subscription_refusal(endpoint=f"{QUEUE_ARN}.fifo") == (
+        "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS "
+        "topics"
+    )
+    assert client.topic.subscriptions == {}
 
 
 @pytest.mark.rule("SNS-FLT-5")
