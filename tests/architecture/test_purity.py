@@ -28,6 +28,7 @@ HOT = {
     "engine.arrivals",
     "engine.board",
     "engine.clock",
+    "engine.groups",
     "engine.lazy",
     "engine.stepped",
     "engine.traffic",
