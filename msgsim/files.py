@@ -158,12 +158,10 @@ def _kind_at(owner: Any, steps: list[str]) -> Any:
 def _item(kind: Any, place: int) -> Any:
     """The type of one item of a container: of `Mapping[str, Queue]`, `tuple[float, ...]`, `Sequence[Action] | None`."""
     container = get_args(kind)[0] if isinstance(kind, UnionType) else kind
-    kinds = get_args(container)
-    if not kinds:
-        return Any
+    kinds = get_args(container) or (Any, Any)
     if get_origin(container) is tuple and ... not in kinds:
         return kinds[place]
-    return kinds[1] if issubclass(get_origin(container), Mapping) else kinds[0]
+    return kinds[1] if issubclass(get_origin(container) or Mapping, Mapping) else kinds[0]
 
 
 @cache

@@ -292,6 +292,7 @@ class Simulation:
                 live.be_fair(0.0)
             live.on_move = self._drive
             live.on_redeclare = partial(self._permit, name)
+            live.on_close = partial(_keep, name)
         return self._queues[name]
 
     def _add_station(self, name: str) -> Station | LazyStation:
@@ -487,6 +488,16 @@ class Shifts:
             following = min(following, max(now + SHORTEST_SHIFT, now + (next_half - rate) / form.slope))
         if following < inf:
             self._timer.arm(following)
+
+
+def _keep(name: str) -> None:
+    """Refuse to delete a queue of a simulation.
+
+    Raises:
+        DeclarationError: says what to do instead.
+    """
+    problem = "cannot be deleted while a simulation uses it; purge(now) empties it"
+    raise DeclarationError(f"queues.{name}", problem)
 
 
 def _within_calendar(until: float, scenario: Scenario) -> float:

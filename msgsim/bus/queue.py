@@ -198,6 +198,14 @@ def check_dead_letter_queue(queue: Queue, name: str, target: Queue, path: str = 
         raise DeclarationError(path, f"the dead-letter queue does not allow {name!r} to name it (SQS-DLQ-6)")
 
 
+def _check_target(queue: Queue, name: str, target: "LiveQueue") -> None:
+    if queue.redrive is None:
+        raise DeclarationError("Queue.redrive", "is None, and so has no dead-letter queue")
+    check_dead_letter_queue(queue, name, target.declaration)
+    if queue.redrive.to != target.name:
+        raise DeclarationError("Queue.redrive.to", f"is {queue.redrive.to!r}; the dead-letter queue is {target.name!r}")
+
+
 def check_queue(kind: type, queue: object) -> None:
     """Refuse to make a live queue of what declares none.
 
@@ -224,6 +232,7 @@ class LiveQueue(Store):
         origins: the queues that name this one as their dead-letter queue, or did, by name.
         deleted_at: when it was deleted [s]; None while it exists.
         on_arrival: called with `now` before a message comes in from another queue, or goes out to one.
+        on_close: called before the queue is deleted: whoever drives the queue may refuse it.
         on_lag: called when changed attributes are going to be in force at `change_due`: whoever drives the queue calls
             `settle` then, before anything else of that instant.
         on_move: called with a move task that begins: whoever drives the queue drives it, too.
@@ -232,8 +241,8 @@ class LiveQueue(Store):
             queue: whoever drives the queue may refuse it.
 
     Raises:
-        DeclarationError: it needs an `rng` and there is none, or `dead_letter_queue` is of the other type (SQS-DLQ-2)
-            or does not allow it (SQS-DLQ-6).
+        DeclarationError: it needs an `rng` and there is none, or `dead_letter_queue` is not the one that
+            `queue.redrive` names, is of the other type (SQS-DLQ-2) or does not allow it (SQS-DLQ-6).
     """
 
     __slots__ = (
@@ -247,6 +256,7 @@ class LiveQueue(Store):
         "intended",
         "move",
         "on_arrival",
+        "on_close",
         "on_lag",
         "on_move",
         "on_redeclare",
@@ -277,6 +287,7 @@ class LiveQueue(Store):
         self.deleted_at: float | None = None
         self.origins: dict[str, Self] = {}
         self.on_arrival: Callable[[float], None] | None = None
+        self.on_close: Callable[[], None] | None = None
         self.on_lag: Callable[[], None] | None = None
         self.on_move: Callable[[MoveTask], None] | None = None
         self.move: MoveTask | None = None
@@ -499,11 +510,14 @@ class LiveQueue(Store):
         What it had is counted as purged. The queues whose dead letters it took keep them from now on.
 
         Raises:
+            DeclarationError: it is part of a simulation, where others go on to use it.
             QueueDoesNotExist: it was deleted before.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(n).
         """
+        if self.on_close is not None:
+            self.on_close()
         self.attend(now)
         self._empty(now)
         self.deleted_at = now
@@ -617,9 +631,9 @@ class LiveQueue(Store):
 
     def _target(self, queue: Queue, present: "Self | None", given: "Self | None") -> "Self | None":
         """The live queue that an intended redrive policy names."""
+        if given is not None:
+            _check_target(queue, self.name, given)
         if queue.redrive is None:
-            if given is not None:
-                raise DeclarationError("Queue.redrive", "is None, and so has no dead-letter queue")
             return None
         target = present if given is None else given
         if target is None or not target.exists or (given is None and target.name != queue.redrive.to):
@@ -637,8 +651,8 @@ class LiveQueue(Store):
 
     def _name(self, queue: Queue, target: "Self | None") -> None:
         """Have another dead-letter queue, or none."""
-        if target is not None and queue.redrive is not None:
-            check_dead_letter_queue(queue, self.name, target.declaration)
+        if target is not None:
+            _check_target(queue, self.name, target)
             target.origins[self.name] = self
         self.dead_letter_queue = target
 

@@ -49,12 +49,15 @@ class Retention:
         if len(heap) > self._limit:
             self._compact(heap)
 
-    def renew(self, live: Iterable[Message], now: float) -> None:
-        """Make `due` exact. Cost: O(n) while the bound is enough, else O(log n) per stale entry met."""
-        if self.heap is None:
-            self.look(live, now)
-        else:
-            self.head(now)
+    def renew(self, live: Iterable[Message]) -> None:
+        """Make `due` exact, from now on by the heap. Cost: O(n) the first time, then O(log n) per stale entry met."""
+        heap = self.heap
+        if heap is None:
+            self._begin(list(live))
+            return
+        while heap and heap[0][2].deadline == GONE:
+            heappop(heap)
+        self._set_due(heap)
 
     def look(self, live: Iterable[Message], now: float) -> None:
         """Renew the bound from the live messages, or begin the heap if one of them is half its period old.
@@ -66,10 +69,7 @@ class Retention:
         if 2.0 * (now - oldest) < self.period:
             self.due = nextafter(oldest + self.period, inf)
             return
-        self.heap = [(message.sent_at + self.period, message.number, message) for message in messages]
-        heapify(self.heap)
-        self._limit = 2 * len(self.heap) + SLACK
-        self._set_due(self.heap)
+        self._begin(messages)
 
     def head(self, now: float) -> float:
         """The earliest expiry before `now` [s]; inf if none. Drops the stale entries it meets."""
@@ -90,6 +90,12 @@ class Retention:
         """Take out the message that expires first; `head()` said that there is one."""
         assert self.heap  # noqa: S101 - narrows the type; head() was asked
         return heappop(self.heap)[2]
+
+    def _begin(self, messages: list[Message]) -> None:
+        self.heap = heap = [(message.sent_at + self.period, message.number, message) for message in messages]
+        heapify(heap)
+        self._limit = 2 * len(heap) + SLACK
+        self._set_due(heap)
 
     def _set_due(self, heap: list[tuple[float, int, Message]]) -> None:
         self.due = nextafter(heap[0][0], inf) if heap else inf

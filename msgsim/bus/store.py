@@ -143,13 +143,13 @@ class Store(Ledger):
     def next_deadline(self) -> float | None:
         """When the queue changes next by itself [s]; None if it will not.
 
-        Cost: amortised O(1); O(n) where retention comes first and no heap of it is kept.
+        Cost: amortised O(log n); O(n) the first time that retention comes first.
         """
         if not self.visible + self.in_flight + self.delayed:
             return None if self.change_due == inf else self.change_due
         due = min(self.flights.next_valid(), self._delayed.next_valid(), self.change_due)
         if self.retention.due <= due:
-            self.retention.renew(self.live(), self.looked_at)
+            self.retention.renew(self.live())
         return min(due, self.retention.due)
 
     def renew_due(self) -> None:
@@ -202,7 +202,8 @@ class Store(Ledger):
         """Restart the visibility timeout of a message from `now` (SQS-VIS-2).
 
         Raises:
-            InvalidParameterValue: the message is gone (SQS-VIS-8), or beyond 12 h from its receive (SQS-VIS-3).
+            InvalidParameterValue: the message is gone (SQS-VIS-8), or would be hidden for more than 12 h from its
+                receive (SQS-VIS-3); 0 gives it back at any time.
 
         Cost: O(log changed + log returned).
         """
@@ -212,7 +213,7 @@ class Store(Ledger):
                 "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "
                 "visibility timeout change."
             )
-        if timeout > self.allowance(message, received_at, now):
+        if timeout and timeout > self.allowance(message, received_at, now):
             raise InvalidParameterValue(
                 f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the "
                 f"message is beyond the limit [{self.longest:g} seconds]"

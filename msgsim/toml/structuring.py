@@ -95,8 +95,6 @@ class Reader:
                 return self._kind(**given)
             except DeclarationError as error:
                 first = [self._found(error, value)]
-            except OverflowError:  # in a field: see below
-                pass
         problems.found += self._refusals(given, value) or first
         raise Refused(*dict.fromkeys(problems.found))  # two fields may refuse one value
 
@@ -115,26 +113,24 @@ class Reader:
         found: list[tuple[str, str]] = []
         values: dict[str, Any] = {}
 
-        def attempt(name: str, act: Callable[..., Any], *args: Any) -> Any:
+        def attempt(act: Callable[..., Any], *args: Any) -> Any:
             try:
                 return act(*args)
             except DeclarationError as error:
                 found.append(self._found(error, written))
-            except OverflowError:
-                found.append((name, TOO_LARGE))
 
         for name, field in self._fields.items():
             value = given.get(name, field.default)
             if name in given:
                 before = len(found)
-                value = attempt(name, field.converter, value) if field.converter else value
+                value = attempt(field.converter, value) if field.converter else value
                 if len(found) == before:
                     values[name] = value
             object.__setattr__(probe, name, value)
         for name, value in values.items():
             check = self._fields[name].validator
             if check is not None:
-                attempt(name, check, probe, self._fields[name], value)
+                attempt(check, probe, self._fields[name], value)
         return found
 
 

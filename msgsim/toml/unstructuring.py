@@ -71,16 +71,10 @@ def _held(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return list(each(enumerate(value), _held).values())
     if isinstance(value, dict):
-        return each(((_key(key), item) for key, item in value.items()), _held)
+        return each(((_text(key), item) for key, item in value.items()), _held)
     if isinstance(value, bytes):
         raise refused(f"{value!r} is bytes, which TOML cannot hold; use a text, such as base64")
     raise refused(f"{value!r} is not a value that TOML can hold; allowed: texts, numbers, true, false, lists, tables")
-
-
-def _key(key: object) -> str:
-    if not isinstance(key, str):
-        raise refused(f"{key!r} is not a name; allowed: a text")
-    return _text(key)
 
 
 def _has_null(value: object) -> bool:

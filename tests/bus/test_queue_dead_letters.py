@@ -6,6 +6,7 @@ import pytest
 
 from msgsim.bus.queue import Queue, Redrive
 from msgsim.bus.standard import StandardQueue
+from msgsim.errors import DeclarationError
 
 
 class Dead:
@@ -163,6 +164,18 @@ class TestMove:
         queue.receive(1)
         assert queue.dead_letter_queue is not None
         assert (queue.dead_letter_queue.name, queue.dead_letter_queue.counts(1)) == ("d", (1, 0, 0))
+
+    def test_the_dead_letter_queue_is_the_one_that_is_named(self) -> None:
+        dead = StandardQueue(Queue(), "dead")
+        redrive = Redrive(to="other", max_receive_count=1)
+        with pytest.raises(DeclarationError, match=r"Queue\.redrive\.to: is 'other'; the dead-letter queue is 'dead'"):
+            StandardQueue(Queue(redrive=redrive), "q", dead_letter_queue=dead)
+        with pytest.raises(DeclarationError, match=r"Queue\.redrive: is None, and so has no dead-letter queue"):
+            StandardQueue(Queue(), "q", dead_letter_queue=dead)
+        live = StandardQueue(Queue(), "q")
+        with pytest.raises(DeclarationError, match="the dead-letter queue is 'dead'"):
+            live.set_attributes(0, redrive=redrive, dead_letter_queue=dead)
+        assert (live.dead_letter_queue, dead.origins) == (None, {})
 
     def test_a_dead_letter_queue_may_redrive_too(self) -> None:
         queues = Dead(1, dead=Queue(visibility_timeout=1, redrive=Redrive(to="pit", max_receive_count=3)))

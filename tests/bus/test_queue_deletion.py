@@ -3,6 +3,7 @@
 from math import inf, nan
 from typing import Any
 
+import numpy as np
 import pytest
 
 from msgsim.bus.queue import Queue, Redrive
@@ -109,6 +110,14 @@ class TestBadInput:
             make().receive(0, count)
         reason = "Must be between 1 and 10, if provided."
         assert str(raised.value) == f"Value {count} for parameter MaxNumberOfMessages is invalid. Reason: {reason}"
+
+    def test_numbers_of_another_library_are_as_good(self) -> None:
+        queue = make()
+        for body in "abc":
+            queue.send(body, 0)
+        numpys: Any = np.int64(2), np.float64(7)
+        assert len(queue.receive(0, *numpys)) == 2
+        assert queue.counts(7) == (3, 0, 0)
 
     @pytest.mark.parametrize("timeout", ["1", False, nan])
     def test_a_timeout_is_a_number(self, timeout: Any) -> None:

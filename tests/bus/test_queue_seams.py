@@ -1,5 +1,6 @@
 """Standard queues: what drives them from outside: next deadlines, changes, the calls by record."""
 
+from collections.abc import Iterator
 from math import inf, nextafter
 from typing import Any
 
@@ -34,6 +35,22 @@ class TestNextDeadline:
         queue = make(retention=60)
         queue.send("a", 7)
         assert queue.next_deadline() == nextafter(67, inf)
+
+    def test_looks_at_all_messages_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        queue = filled(1_000, retention=60)
+        looks: list[int] = []
+        live = StandardQueue.live
+
+        def counted(self: StandardQueue) -> Iterator[Message]:
+            looks.append(1)
+            yield from live(self)
+
+        monkeypatch.setattr(StandardQueue, "live", counted)
+        for now in range(50):
+            queue.enqueue("later", None, now, None, now)
+            assert queue.next_deadline() == nextafter(60, inf)
+            queue.delete(queue.receive(now)[0].receipt_handle, now)
+        assert looks == [1]
 
     def test_is_the_end_of_a_visibility_timeout_or_of_a_delay_whichever_comes_first(self) -> None:
         queue = make()

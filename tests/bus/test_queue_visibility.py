@@ -258,6 +258,15 @@ class TestChangeVisibility:
         assert queue.counts(43_200) == (1, 0, 0)
 
     @pytest.mark.rule("SQS-VIS-3")
+    @pytest.mark.rule("SQS-VIS-4")
+    def test_0_gives_back_however_long_ago_the_receive_was(self) -> None:
+        queue = filled()
+        old = first_of(queue, 0).receipt_handle
+        first_of(queue, 43_190)
+        queue.change_visibility(old, 0, 43_210)
+        assert queue.counts(43_210) == (1, 0, 0)
+
+    @pytest.mark.rule("SQS-VIS-3")
     def test_extending_does_not_restart_the_12_hours_and_another_receive_does(self) -> None:
         queue = filled(visibility_timeout=43_200)
         old = first_of(queue, 0, 100).receipt_handle

@@ -112,14 +112,15 @@ class TestHeap:
 
 
 class TestRenew:
-    def test_looks_again_while_there_is_no_heap(self) -> None:
+    def test_begins_the_heap(self) -> None:
         retention = Retention(100)
         retention.look([message(1, 0)], 0)
-        retention.renew([message(2, 30)], 40)
-        assert (retention.due, retention.heap) == (nextafter(130, inf), None)
+        later = message(2, 30)
+        retention.renew([later])
+        assert (retention.due, retention.heap) == (nextafter(130, inf), [(130, 2, later)])
 
     def test_drops_what_is_gone_from_the_heap(self) -> None:
         retention, messages = aged(10, 20)
         messages[0].deadline = GONE
-        retention.renew(messages, 95)
+        retention.renew(messages)
         assert retention.due == nextafter(120, inf)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.filters import compile_policy
 from msgsim.bus.message import Message, format_id, id_base
 from msgsim.bus.publication import Envelope
@@ -511,6 +512,22 @@ def test_a_refused_publish_reaches_nobody() -> None:
     topic.publish("x", 0, group_id="tenant")
     assert topic.published == 1
     assert [attributes for _, attributes, *_ in inboxes["a"].got] == [{"group": "tenant"}]
+
+
+@pytest.mark.rule("SNS-PUB-7")
+@pytest.mark.parametrize("group_id", ["", "a b", "x" * 129, 3])
+def test_a_group_is_an_identifier(group_id: Any) -> None:
+    topic, inboxes = _topic(Subscription(endpoint="a"))
+    with pytest.raises(InvalidParameter, match=r"^Invalid parameter: MessageGroupId Reason: "):
+        topic.publish("x", 0, group_id=group_id)
+    assert (topic.published, inboxes["a"].got) == (0, [])
+
+
+@pytest.mark.rule("SNS-SUB-5")
+def test_a_fifo_queue_is_no_endpoint_of_a_standard_topic() -> None:
+    fifo = FifoQueue(Queue(fifo=True), "f")
+    with pytest.raises(DeclarationError, match=r"'f'.*FIFO SQS Queues can not be subscribed to standard SNS topics"):
+        TopicFanout(Topic(subscriptions=[Subscription(endpoint="f")]), "t", endpoints={"f": fifo})
 
 
 def test_time_does_not_run_backwards() -> None:

@@ -243,3 +243,15 @@ class TestDeclared:
         assert str(raised.value) == (
             "queues.b.redrive.to: the dead-letter queue does not allow 'b' to name it (SQS-DLQ-6)"
         )
+
+
+class TestDeletion:
+    def test_a_queue_that_a_simulation_uses_stays(self) -> None:
+        simulation = ms.Simulation(scenario(ms.Queue()))
+        simulation.run(10)
+        with pytest.raises(DeclarationError) as raised:
+            simulation.queues["q"].close(10)
+        assert str(raised.value) == ("queues.q: cannot be deleted while a simulation uses it; purge(now) empties it")
+        simulation.run(20)
+        assert simulation.queues["q"].exists
+        simulation.result().audit()
