@@ -2,7 +2,9 @@
 
 import tomllib
 from functools import cache
+from typing import Any
 
+import attrs
 import pytest
 
 import msgsim as ms
@@ -120,12 +122,61 @@ def test_incidents_wait_for_hours_after_the_storm_only() -> None:
     assert finished.quantile("incidents", "waiting_time", 1) > 5 * ms.HOUR
     assert finished.quantile("incidents", "visible", 1) > 40
     assert finished.total("incidents", "duplicate_work") == 0
-    assert finished.total("alerts/+15550100", "filtered_out") == finished.total("monitoring", "arrivals")
+    twice = finished.total("incidents", "deduplicated")
+    assert 10 < twice < 50
+    assert finished.total("alerts/+15550100", "filtered_out") == finished.total("monitoring", "arrivals") + twice
     assert finished.total("reports", "delivered") == 3 * finished.total("reports", "accepted")
     stay = run("incident-management", ("workers.responders.count.steps.8.1", 8))
     assert stay.quantile("incidents", "waiting_time", 1) < 0.6 * finished.quantile("incidents", "waiting_time", 1)
     short = run("incident-management", ("queues.incidents.visibility_timeout", 300))
     assert short.total("incidents", "duplicate_work") > 500
+
+
+@pytest.mark.slow
+def test_two_responders_repair_the_same_without_heartbeats() -> None:
+    assert run("incident-management").total("escalated", "moved_in") == 0
+    without = run("incident-management", ("workers.responders.heartbeat", 43_200))
+    assert without.total("incidents", "duplicate_work") > 200
+    assert without.total("escalated", "moved_in") > 10
+
+
+@pytest.mark.slow
+def test_a_hot_account_keeps_one_worker_busy_and_no_other() -> None:
+    finished = run("hot-account")
+    assert finished.quantile("transfers", "waiting_time", 0.5) == 0
+    assert finished.quantile("transfers", "waiting_time", 1) > 15 * ms.MINUTE
+    assert finished.mean("bookers", "utilization") < 0.5
+    assert finished.total("transfers", "deduplicated") > 10
+    assert finished.total("transfers", "sent") == sum(
+        finished.total(source, "arrivals") for source in ("customers", "payout")
+    )
+    twice = run("hot-account", ("workers.bookers.count", 24))
+    assert twice.quantile("transfers", "waiting_time", 1) == pytest.approx(
+        finished.quantile("transfers", "waiting_time", 1), rel=0.05
+    )
+    spread = run("hot-account", ("traffic.payout.groups.count", 8))
+    assert spread.quantile("transfers", "waiting_time", 1) < 10
+
+
+def in_order(until: float) -> dict[str, list[int]]:
+    """The numbers of the transactions that month-end begins to post, by account, in that order."""
+    begun: dict[str, list[int]] = {}
+
+    def post(delivery: Any, _context: Any) -> None:
+        _, number, _, account = delivery.body.split()
+        begun.setdefault(account, []).append(int(number))
+
+    scenario = ms.load("month-end")
+    posting = attrs.evolve(scenario.workers["posting"], handler=post)
+    small = attrs.evolve(scenario, workers={"posting": posting}, traffic={"payments": scenario.traffic["payments"]})
+    assert ms.simulate(small, until=until).total("ledger", "redelivered") > 0
+    return begun
+
+
+def test_month_end_posts_each_account_in_order() -> None:
+    begun = in_order(1.5 * ms.DAY)
+    assert max(map(len, begun.values())) > 50
+    assert all(numbers == sorted(numbers) for numbers in begun.values())
 
 
 @pytest.mark.slow
