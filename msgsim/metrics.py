@@ -4,14 +4,16 @@ Nothing is emitted while a run runs: live objects count inline, and the probe pu
 """
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf, nextafter
 from typing import Any, TypeAlias
 
 import attrs
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.outbox import SendingAccount
 from msgsim.bus.queue import LiveQueue
+from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import TopicFanout
 from msgsim.engine.actions import JoinState
 from msgsim.engine.workers import WorkerPool
@@ -48,6 +50,7 @@ def _table(*metrics: Metric) -> dict[str, Metric]:
 CATALOGUE: dict[str, dict[str, Metric]] = {
     "traffic": _table(
         Metric("arrivals", COUNTER, "events", "traffic events generated"),
+        Metric("resent", COUNTER, "events", "of those, sent again"),
     ),
     "topic": _table(
         Metric("published", COUNTER, "messages", "publishes accepted", "NumberOfMessagesPublished"),
@@ -113,19 +116,79 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
         Metric("end_to_end_time", SAMPLE, "s", "traffic event to delivery, of each delivered recipient"),
     ),
 }
-"""Every metric by kind of entity and name."""
+CATALOGUE["FIFO queue"] = {
+    **CATALOGUE["queue"],
+    **_table(
+        Metric(
+            "groups_in_flight",
+            GAUGE,
+            "groups",
+            "with messages in flight; its mean is over probes",
+            "ApproximateNumberOfGroupsWithInflightMessages",
+        ),
+    ),
+}
+CATALOGUE["fair queue"] = {
+    **CATALOGUE["queue"],
+    **_table(
+        Metric(
+            "noisy_groups",
+            GAUGE,
+            "groups",
+            "that others are served before; its mean is over probes",
+            "ApproximateNumberOfNoisyGroups",
+        ),
+        Metric(
+            "visible_in_quiet_groups",
+            GAUGE,
+            "messages",
+            "the backlog of the others; its mean is over probes",
+            "ApproximateNumberOfMessagesVisibleInQuietGroups",
+        ),
+        Metric(
+            "in_flight_in_quiet_groups",
+            GAUGE,
+            "messages",
+            "received of them, not done; its mean is over probes",
+            "ApproximateNumberOfMessagesNotVisibleInQuietGroups",
+        ),
+        Metric(
+            "delayed_in_quiet_groups",
+            GAUGE,
+            "messages",
+            "of them, not yet receivable; its mean is over probes",
+            "ApproximateNumberOfMessagesDelayedInQuietGroups",
+        ),
+        Metric(
+            "age_of_oldest_message_in_quiet_groups",
+            GAUGE,
+            "s",
+            "since the oldest of them came; its mean is over probes",
+            "ApproximateAgeOfOldestMessageInQuietGroups",
+        ),
+    ),
+}
+"""Every metric by kind of entity and name; queues with message groups have more than others (CW-SQS-1, SQS-FAIR-7).
+
+Of the services' metrics of queues one is missing, `SentMessageSize`: bodies are made only if somebody reads them.
+"""
+
+_TWINS = {kind: {each.twin: each for each in table.values() if each.twin} for kind, table in CATALOGUE.items()}
 
 
 def metric_of(kind: str, entity: str, metric: str) -> Metric:
-    """Look a metric up.
+    """Look a metric up by its name, or by that of its twin.
 
     Raises:
         UnknownName: this kind of entity has no such metric; says which it has.
     """
     table = CATALOGUE[kind]
-    if not isinstance(metric, str) or metric not in table:
-        raise UnknownName.among(f"metric of {kind} {entity!r}", metric, table)
-    return table[metric]
+    if isinstance(metric, str):
+        if metric in table:
+            return table[metric]
+        if metric in _TWINS[kind]:
+            return _TWINS[kind][metric]
+    raise UnknownName.among(f"metric of {kind} {entity!r}", metric, table)
 
 
 @attrs.frozen(eq=False)
@@ -137,12 +200,18 @@ class Record:
         series: counters and gauges at the probes, by metric.
         means: exact time-weighted means of gauges after the warm-up, where they are kept.
         samples: values of messages after the warm-up, by metric.
+        table: its part of the catalogue, which says more than its kind.
+        groups: the message groups of a fair queue.
+        labels: of the same messages as the samples, where the queue is fair: which group, counted from 1; 0 for none.
     """
 
     kind: str
     series: Mapping[str, "array[Any]"]
     means: Mapping[str, float]
     samples: Mapping[str, "array[float]"]
+    table: str = attrs.field(default=attrs.Factory(lambda self: self.kind, takes_self=True))
+    groups: Sequence[str] = ()
+    labels: "array[int]" = attrs.field(factory=lambda: array("H"))
 
 
 class Meter:
@@ -154,13 +223,18 @@ class Meter:
         live: the object.
     """
 
-    __slots__ = ("_begun", "_integrals", "kind", "live", "name", "rows", "skip")
+    __slots__ = ("_begun", "_integrals", "kind", "live", "name", "rows", "skip", "table")
 
     def __init__(self, name: str, kind: str, live: Any) -> None:
         self.name = name
         self.kind = kind
         self.live = live
-        table = CATALOGUE[kind].values()
+        self.table = kind
+        if isinstance(live, FifoQueue):
+            self.table = "FIFO queue"
+        elif isinstance(live, StandardQueue) and live.fairness is not None:
+            self.table = "fair queue"
+        table = CATALOGUE[self.table].values()
         self.rows: dict[str, array[Any]] = {
             metric.name: array("q" if metric.shape == COUNTER or metric.unit not in {"s", "1"} else "d")
             for metric in table
@@ -175,6 +249,15 @@ class Meter:
         live = self.live
         if isinstance(live, LiveQueue):
             gauge: dict[str, float] = {"age_of_oldest_message": live.age_of_oldest(now)}
+            if isinstance(live, FifoQueue):
+                gauge["groups_in_flight"] = live.groups_in_flight()
+            elif self.table == "fair queue" and isinstance(live, StandardQueue):
+                quiet = live.quiet(now)
+                gauge["noisy_groups"] = quiet.noisy_groups
+                gauge["visible_in_quiet_groups"] = quiet.visible
+                gauge["in_flight_in_quiet_groups"] = quiet.in_flight
+                gauge["delayed_in_quiet_groups"] = quiet.delayed
+                gauge["age_of_oldest_message_in_quiet_groups"] = quiet.age
         elif isinstance(live, WorkerPool):
             gauge = {"utilization": live.busy / live.count if live.count else 0.0}
         elif isinstance(live, JoinState):
@@ -246,7 +329,16 @@ class Meter:
             means = {name: value / span for name, value in grown.items()}
             if "busy" in grown:
                 means["utilization"] = grown["busy"] / grown["count"] if grown["count"] else 0.0
-        return Record(self.kind, series, means, samples)
+        groups: Sequence[str] = ()
+        labels = array("H")
+        live = self.live
+        if self.table == "fair queue" and isinstance(live, StandardQueue) and live.fairness is not None:
+            groups = tuple(live.fairness.named)
+            known = live.fairness.labels
+            kept = len(samples["sojourn_time"])
+            labels = array("H", bytes(2 * max(0, kept - len(known))))  # deleted before it was fair
+            labels += known[len(known) - (kept - len(labels)) :]
+        return Record(self.kind, series, means, samples, self.table, groups, labels)
 
 
 Reading: TypeAlias = tuple[float, list[list[float]]]

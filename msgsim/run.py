@@ -3,7 +3,7 @@
 import csv
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil, fsum, isnan, nan
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,8 @@ class Run:
     violations: tuple[str, ...] = ()
     raised: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict)
     interrupted: bool = False
-    _sorted: dict[tuple[str, str], "array[float]"] = attrs.field(factory=dict, init=False, repr=False)
+    _sorted: dict[tuple[str, str, str | None], "array[float]"] = attrs.field(factory=dict, init=False, repr=False)
+    _grouped: dict[tuple[str, str], dict[str, "array[float]"]] = attrs.field(factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
         state = "interrupted" if self.interrupted else "finished"
@@ -63,7 +64,7 @@ class Run:
     def __getstate__(self) -> dict[str, Any]:
         """All but the sorted values, which are made again when they are needed, and handlers that do not pickle."""
         state: dict[str, Any] = attrs.asdict(self, recurse=False)
-        state["_sorted"] = {}
+        state["_sorted"], state["_grouped"] = {}, {}
         state["scenario"] = _portable(self.scenario)
         return state
 
@@ -105,25 +106,51 @@ class Run:
         """
         return self.times, self._series(entity, metric, COUNTER, GAUGE)
 
-    def samples(self, entity: str, metric: str) -> "array[float]":
-        """The values of a sample metric after the warm-up, in the order in which batches of messages were done.
+    def groups(self, entity: str) -> list[str]:
+        """The message groups of a fair queue, in the order in which they came.
+
+        Only the messages of standard queues are told apart by group, and of a queue at most 65,535 groups.
 
         Raises:
-            UnknownName: no such entity or metric, or the metric has no samples.
+            UnknownName: there is no such entity, or its messages have no groups.
         """
-        self._expect(entity, metric, SAMPLE)
-        return self._record(entity).samples[metric]
+        if self._record(entity).table != "fair queue":
+            raise UnknownName(
+                f"{entity} has no times by message group: that has a standard queue whose messages have one"
+            )
+        return list(self._record(entity).groups)
 
-    def mean(self, entity: str, metric: str) -> float:
+    def samples(self, entity: str, metric: str, *, group: str | None = None) -> "array[float]":
+        """The values of a sample metric after the warm-up, in the order in which batches of messages were done.
+
+        Args:
+            entity: its name.
+            metric: a sample metric.
+            group: only the messages of this group of a fair queue.
+
+        Raises:
+            UnknownName: no such entity, metric or group, or the metric has no samples.
+        """
+        metric = self._expect(entity, metric, SAMPLE).name
+        return self._record(entity).samples[metric] if group is None else self._of_group(entity, metric, group)
+
+    def mean(self, entity: str, metric: str, *, group: str | None = None) -> float:
         """Mean after the warm-up: over messages, or for a gauge over time, exactly. NaN if there was nothing.
 
         Gauges that are only sampled (see `metrics.CATALOGUE`) are averaged over time between probes.
 
+        Args:
+            entity: its name.
+            metric: a sample or gauge metric.
+            group: only the messages of this group of a fair queue; for samples.
+
         Raises:
-            UnknownName: no such entity or metric, or the metric is a counter.
+            UnknownName: no such entity, metric or group, or the metric is a counter.
         """
-        if self._expect(entity, metric, SAMPLE, GAUGE).shape == SAMPLE:
-            values = self.samples(entity, metric)
+        found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
+        metric = found.name
+        if found.shape == SAMPLE:
+            values = self.samples(entity, metric, group=group)
             return fsum(values) / len(values) if values else nan
         means = self._record(entity).means
         if metric in means:
@@ -137,7 +164,7 @@ class Run:
         span = self.until - self.warm_up
         return fsum(held) / span if span > 0 else nan
 
-    def quantile(self, entity: str, metric: str, q: float) -> float:
+    def quantile(self, entity: str, metric: str, q: float, *, group: str | None = None) -> float:
         """The exact `q`-quantile after the warm-up: the smallest value that at least a share `q` does not exceed.
 
         Over messages, or for a gauge over the probes. NaN if there was nothing.
@@ -146,28 +173,32 @@ class Run:
             entity: its name.
             metric: a sample or gauge metric.
             q: 0 to 1.
+            group: only the messages of this group of a fair queue; for samples.
 
         Raises:
-            UnknownName: no such entity or metric, or the metric is a counter; or `q` is out of range.
+            UnknownName: no such entity, metric or group, or the metric is a counter; or `q` is out of range.
         """
         q = plain(q)
         if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 <= q <= 1:
             raise UnknownName(f"{q!r} is not a quantile; allowed: 0 to 1")
-        values = self._ordered(entity, metric)
-        return values[max(0, ceil(round(q * len(values), 9)) - 1)] if values else nan
+        return quantile(self._ordered(entity, metric, group), q)
 
-    def stat(self, entity: str, metric: str, statistic: str) -> float:
-        """One statistic by name: mean, p50, p90, p99, p99.9, max, total or final.
+    def stat(self, entity: str, metric: str, statistic: str, *, group: str | None = None) -> float:
+        """One statistic by name: mean, p50, p90, p99, p99.9, max, total or final; of a group see `quantile`.
 
         Raises:
-            UnknownName: no such entity, metric or statistic, or the metric does not have it.
+            UnknownName: no such entity, metric, statistic or group, or the metric does not have it.
         """
         if not isinstance(statistic, str) or statistic not in STATISTICS:
             raise UnknownName.among("statistic", statistic, STATISTICS)
         if statistic in _QUANTILES:
-            return self.quantile(entity, metric, _QUANTILES[statistic])
+            return self.quantile(entity, metric, _QUANTILES[statistic], group=group)
         if statistic == "max":
-            return self.quantile(entity, metric, 1)
+            return self.quantile(entity, metric, 1, group=group)
+        if statistic == "mean":
+            return self.mean(entity, metric, group=group)
+        if group is not None:
+            self._expect(entity, metric, SAMPLE)
         value: float = getattr(self, statistic)(entity, metric)
         return value
 
@@ -287,7 +318,7 @@ class Run:
     def _entity_dict(self, name: str) -> dict[str, Any]:
         record = self.records[name]
         metrics: dict[str, Any] = {}
-        for metric in CATALOGUE[record.kind].values():
+        for metric in CATALOGUE[record.table].values():
             statistics = [each for each in STATISTICS if each in _OFFERED[metric.shape]]
             values = {each: self.stat(name, metric.name, each) for each in statistics}
             metrics[metric.name] = {each: None if isnan(value) else value for each, value in values.items()}
@@ -295,7 +326,17 @@ class Run:
                 metrics[metric.name]["count"] = len(record.samples[metric.name])
             else:
                 metrics[metric.name]["series"] = record.series[metric.name].tolist()
-        return {"kind": record.kind, "metrics": metrics}
+        described: dict[str, Any] = {"kind": record.kind, "metrics": metrics}
+        if record.groups:
+            described["groups"] = {group: self._group_dict(name, group) for group in record.groups}
+        return described
+
+    def _group_dict(self, name: str, group: str) -> dict[str, Any]:
+        made: dict[str, Any] = {"messages": len(self.samples(name, "waiting_time", group=group))}
+        for metric in ("waiting_time", "sojourn_time"):
+            values = {each: self.stat(name, metric, each, group=group) for each in _OFFERED[SAMPLE]}
+            made[metric] = {each: None if isnan(value) else value for each, value in values.items()}
+        return made
 
     def _record(self, entity: str) -> Record:
         if not isinstance(entity, str) or entity not in self.records:
@@ -303,26 +344,44 @@ class Run:
         return self.records[entity]
 
     def _expect(self, entity: str, metric: str, *shapes: str) -> Metric:
-        found = metric_of(self._record(entity).kind, entity, metric)
+        found = metric_of(self._record(entity).table, entity, metric)
         if found.shape not in shapes:
             offered = ", ".join(_OFFERED[found.shape])
             raise UnknownName(f"{entity}.{metric} is a {found.shape}: it has {offered}, not what was asked for")
         return found
 
     def _series(self, entity: str, metric: str, *shapes: str) -> "array[Any]":
-        self._expect(entity, metric, *shapes)
-        return self._record(entity).series[metric]
+        return self._record(entity).series[self._expect(entity, metric, *shapes).name]
 
-    def _ordered(self, entity: str, metric: str) -> "array[float]":
+    def _of_group(self, entity: str, metric: str, group: str) -> "array[float]":
         key = (entity, metric)
+        if key not in self._grouped:
+            record = self._record(entity)
+            found = [array("d") for _ in range(len(record.groups) + 1)]
+            for label, value in zip(record.labels, record.samples[metric], strict=False):
+                found[label].append(value)
+            self._grouped[key] = dict(zip(self.groups(entity), found[1:], strict=True))
+        groups = self._grouped[key]
+        if not isinstance(group, str) or group not in groups:
+            raise UnknownName.among(f"message group of {entity}", group, groups)
+        return groups[group]
+
+    def _ordered(self, entity: str, metric: str, group: str | None) -> "array[float]":
+        found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
+        key = (entity, found.name, group)
         if key not in self._sorted:
-            if self._expect(entity, metric, SAMPLE, GAUGE).shape == SAMPLE:
-                self._sorted[key] = array("d", sorted(self._record(entity).samples[metric]))
+            if found.shape == SAMPLE:
+                self._sorted[key] = array("d", sorted(self.samples(entity, metric, group=group)))
             else:
                 series = self._series(entity, metric, GAUGE)
                 after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]
                 self._sorted[key] = array("d", sorted(after))
         return self._sorted[key]
+
+
+def quantile(ordered: Sequence[float], q: float) -> float:
+    """The smallest of some values in order that at least a share `q` of them does not exceed; NaN if there is none."""
+    return ordered[max(0, ceil(round(q * len(ordered), 9)) - 1)] if ordered else nan
 
 
 def _check_path(path: object) -> None:

@@ -7,7 +7,7 @@ import attrs
 from msgsim.formats import NO_VALUE, count, counted, duration, one_line, share, significant
 from msgsim.metrics import CATALOGUE
 from msgsim.rates import peak, rates
-from msgsim.run import Run
+from msgsim.run import Run, quantile
 
 Cell = Callable[[Run, str], str]
 """The text of one cell: of a run and an entity."""
@@ -88,6 +88,8 @@ def tables(run: Run) -> list[Table]:
         heads += [(column.name.replace("{event}", event), column.unit) for column, _ in shown]
         rows = list(zip(map(one_line, names), *(cells for _, cells in shown), strict=True))
         made.append(Table(title, kinds[0], heads, rows))
+        if title == "Times in queues":
+            made += [_groups(run, name) for name in names if _largest(run, name)]
     return made
 
 
@@ -100,6 +102,46 @@ def event_name(run: Run) -> str:
 def notes(run: Run) -> list[str]:
     """What a reader should know besides the tables, in sentences; the last one is about the books."""
     return [*_on_reading(run), *_on_warm_up(run), *_on_left_out(run), *_on_bias(run), *_on_work(run), *_on_books(run)]
+
+
+# ---------------------------------------------------------------- message groups
+
+SHOWN_GROUPS = 3
+"""Groups of a fair queue that have a row of their own, the largest first."""
+
+LARGE = 0.02
+"""From this share of a queue's messages on, its largest group is worth a table."""
+
+
+def _largest(run: Run, queue: str) -> list[str]:
+    """The groups of a queue that have rows of their own; none if even the largest is small."""
+    if not run.records[queue].groups:
+        return []
+    sizes = {group: len(run.samples(queue, "sojourn_time", group=group)) for group in run.groups(queue)}
+    ranked = sorted(sizes, key=lambda group: (-sizes[group], group))[:SHOWN_GROUPS]
+    return ranked if sizes[ranked[0]] > LARGE * len(run.samples(queue, "sojourn_time")) else []
+
+
+def _groups(run: Run, queue: str) -> Table:
+    """Times by message group: of the largest, and of all others together."""
+    own = _largest(run, queue)
+    others = [group for group in run.groups(queue) if group not in own]
+    heads = [("group", ""), ("deleted", "messages"), ("waiting time", "p50"), ("waiting time", "p99")]
+    heads += [("sojourn time", "p50"), ("sojourn time", "p99")]
+    rows = [_group_row(run, queue, group, [group]) for group in own]
+    if others:
+        rows.append(_group_row(run, queue, f"{counted(len(others), 'other')}", others))
+    return Table(f"Groups of {queue}", "group", heads, rows)
+
+
+def _group_row(run: Run, queue: str, name: str, groups: Sequence[str]) -> list[str]:
+    cells = [one_line(name)]
+    for metric in ("waiting_time", "sojourn_time"):
+        values = sorted(value for group in groups for value in run.samples(queue, metric, group=group))
+        if metric == "waiting_time":
+            cells.append(count(len(values)))
+        cells += [duration(quantile(values, q)) for q in (0.5, 0.99)]
+    return cells
 
 
 # ---------------------------------------------------------------- columns
@@ -140,6 +182,7 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
         (
             Column("to", "", lambda run, name: run.scenario.traffic[name].to),
             Column("arrivals", "events", _total("arrivals")),
+            Column("sent again", "events", _total("resent"), optional=True),
             Column("mean rate", "1/s", _mean_rate("arrivals")),
             Column("peak rate", "1/s", _peak_rate("arrivals")),
         ),
@@ -160,6 +203,7 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
         ("queue",),
         (
             Column("sent", "messages", _total("sent")),
+            Column("deduplicated", "messages", _total("deduplicated"), optional=True),
             Column("moved in", "messages", _total("moved_in"), optional=True),
             Column("deleted", "messages", _total("deleted")),
             Column("dead-lettered", "messages", _total("dead_lettered")),

@@ -207,7 +207,7 @@ def test_the_catalogue_has_what_the_reference_lists() -> None:
         "suppressed",
     }
     assert set(names["pool"]) == {"busy", "count", "processed", "failed", "utilization"}
-    assert names["traffic"] == ["arrivals"]
+    assert names["traffic"] == ["arrivals", "resent"]
     assert set(names["join"]) == {"completed", "open", "end_to_end_time"}
 
 

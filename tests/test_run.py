@@ -159,7 +159,7 @@ ENTITIES = "emails, idle, mailers, orders, orders/emails, ses, shop"
         ),
         (
             lambda run: run.total("shop", "arrived"),
-            "no metric of traffic 'shop' named 'arrived'; did you mean 'arrivals'? declared: arrivals",
+            "no metric of traffic 'shop' named 'arrived'; did you mean 'arrivals'? declared: arrivals, resent",
         ),
         (
             lambda run: run.total("emails", "visible"),
