@@ -388,3 +388,89 @@ def test_a_handler_that_does_not_pickle_leaves_its_name() -> None:
     with pytest.raises(DeclarationError, match=r"^workers\.lost\.handler: the function .*<lambda> did not pickle"):
         ms.simulate(again.scenario, until=1)
     assert run.scenario.workers == pools
+
+
+# ---------------------------------------------------------------- message groups
+
+
+@pytest.fixture(scope="module")
+def tenants() -> Run:
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue(), "ledger": ms.Queue(fifo=True)},
+        traffic={
+            "t": ms.Traffic(to="q", rate=10, groups=ms.GroupShares({"a": 1, "b": 4})),
+            "alone": ms.Traffic(to="q", rate=1),
+            "f": ms.Traffic(to="ledger", rate=1, groups=2),
+        },
+        workers={"w": ms.Workers(queue="q", count=8, batch_size=1, service_time=ms.Exponential(0.5))},
+    )
+    return ms.simulate(scenario, until=120, warm_up=20, seed=5)
+
+
+def test_times_are_told_apart_by_group(tenants: Run) -> None:
+    assert sorted(tenants.groups("q")) == ["a", "b"]
+    sizes = {group: len(tenants.samples("q", "sojourn_time", group=group)) for group in ("a", "b")}
+    assert 3 * sizes["a"] < sizes["b"] < 5 * sizes["a"]
+    both = [value for group in ("a", "b") for value in tenants.samples("q", "sojourn_time", group=group)]
+    everything = sorted(tenants.samples("q", "sojourn_time"))
+    assert 50 < len(everything) - len(both) < 150  # those without a group
+    assert set(both) <= set(everything)
+    values = sorted(tenants.samples("q", "waiting_time", group="a"))
+    assert tenants.mean("q", "waiting_time", group="a") == pytest.approx(fsum(values) / len(values))
+    assert tenants.quantile("q", "waiting_time", 1, group="a") == values[-1]
+    assert tenants.stat("q", "waiting_time", "max", group="a") == values[-1]
+    assert tenants.stat("q", "waiting_time", "mean", group="a") == tenants.mean("q", "waiting_time", group="a")
+    assert tenants.stat("q", "waiting_time", "p50", group="a") == tenants.quantile("q", "waiting_time", 0.5, group="a")
+
+
+def test_groups_are_written_with_their_statistics(tenants: Run) -> None:
+    described = tenants.to_dict()["entities"]
+    assert "groups" not in described["ledger"]
+    assert list(described["q"]["groups"]) == tenants.groups("q")
+    group = described["q"]["groups"]["b"]
+    assert group["messages"] == len(tenants.samples("q", "waiting_time", group="b"))
+    assert group["sojourn_time"]["p99"] == tenants.quantile("q", "sojourn_time", 0.99, group="b")
+    assert list(group["waiting_time"]) == ["mean", "p50", "p90", "p99", "p99.9", "max"]
+    assert json.loads(tenants.to_json())["entities"]["q"]["groups"]["b"] == group
+    early = ms.simulate(tenants.scenario, until=20, warm_up=20, seed=5)
+    assert early.to_dict()["entities"]["q"]["groups"]["b"]["waiting_time"]["mean"] is None
+
+
+def test_groups_survive_pickling(tenants: Run) -> None:
+    again = pickle.loads(pickle.dumps(tenants))  # noqa: S301 - what was just pickled
+    assert again.samples("q", "waiting_time", group="b") == tenants.samples("q", "waiting_time", group="b")
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (
+            lambda run: run.groups("ledger"),
+            "ledger has no times by message group: that has a standard queue whose messages have one",
+        ),
+        (
+            lambda run: run.mean("w", "utilization", group="a"),
+            "w.utilization is a gauge: it has mean, p50, p90, p99, p99.9, max, final, not what was asked for",
+        ),
+        (
+            lambda run: run.stat("q", "sent", "total", group="a"),
+            "q.sent is a counter: it has total, final, not what was asked for",
+        ),
+        (
+            lambda run: run.quantile("ledger", "waiting_time", 0.5, group="a"),
+            "ledger has no times by message group: that has a standard queue whose messages have one",
+        ),
+        (
+            lambda run: run.mean("q", "waiting_time", group="c"),
+            "no message group of q named 'c'; declared: a, b",
+        ),
+        (
+            lambda run: run.samples("q", "waiting_time", group=3),
+            "no message group of q named 3; declared: a, b",
+        ),
+    ],
+)
+def test_what_has_no_groups_says_so(tenants: Run, ask: Any, message: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        ask(tenants)
+    assert str(caught.value).replace("b, a", "a, b") == message

@@ -367,3 +367,41 @@ def test_times_to_emails_are_named_after_what_arrives() -> None:
     assert f"{late}  order-to-email time, p50 and p99, through ses" in text
     assert "order to email" in text
     assert "order to join" in text
+
+
+def grouped(**shares: float) -> Run:
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue()},
+        traffic={"t": ms.Traffic(to="q", rate=20, groups=ms.GroupShares(shares), resend=0.05)},
+        workers={"w": ms.Workers(queue="q", count=20, service_time=0.2)},
+    )
+    return ms.simulate(scenario, until=60, seed=2)
+
+
+def test_the_largest_groups_have_rows_and_the_others_one_together() -> None:
+    run = grouped(a=1, b=30, c=2, d=10, e=5)
+    (table,) = [table for table in tables(run) if table.kind == "group"]
+    assert table.title == "Groups of q"
+    assert [row[0] for row in table.rows] == ["b", "d", "e", "2 others"]
+    assert sum(int(row[1].replace(",", "")) for row in table.rows) == run.total("q", "deleted")
+    assert table.rows[0][2:4] == [duration(run.quantile("q", "waiting_time", q, group="b")) for q in (0.5, 0.99)]
+    assert "Groups of q" in as_text(run)
+    assert "Groups of q" in as_html(run)
+
+
+def test_groups_without_others_need_no_last_row() -> None:
+    (table,) = [table for table in tables(grouped(a=1, b=2)) if table.kind == "group"]
+    assert [row[0] for row in table.rows] == ["b", "a"]
+
+
+def test_many_small_groups_are_no_table() -> None:
+    run = grouped(**{f"g{number}": 1 for number in range(200)})
+    assert [table.kind for table in tables(run)] == ["traffic", "queue", "queue", "pool"]
+
+
+def test_what_was_sent_again_has_a_column() -> None:
+    run = grouped(a=1)
+    (table,) = [table for table in tables(run) if table.kind == "traffic"]
+    assert ("sent again", "events") in table.heads
+    assert count(run.total("t", "resent")) in table.rows[0]
+    assert run.total("q", "sent") == run.total("t", "arrivals") + run.total("t", "resent")
