@@ -131,7 +131,7 @@ CASES: dict[str, tuple[ms.Scenario, Shown]] = {
             {"count": NIGHTS, "service_time": ms.Exponential(0.3), "failure_rate": 0.9},
             {"count": NIGHTS, "service_time": ms.Exponential(0.8), "failure_rate": 0.9},
             {"count": 2, "service_time": 0.25},
-        ),
+        ).vary("queues.p.retention", 80),
         counted("p", "expired"),
     ),
     "batches of 1": (one_queue(pool={"batch_size": 1}), anything),
