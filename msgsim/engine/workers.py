@@ -101,6 +101,7 @@ class Worker:
     Attributes:
         pool: it belongs to.
         rank: its place among the workers of the station that act at one instant.
+        served: which serving of waiting polls gave it its batch; kept by a lazy station.
         poll_started: when its present poll began [s].
         batch: the messages it holds; empty while it waits.
         stepwise: whether each message of the batch has an event of its own.
@@ -135,6 +136,7 @@ class Worker:
         "position",
         "rank",
         "receipts",
+        "served",
         "step_action",
         "stepwise",
         "time",
@@ -144,6 +146,7 @@ class Worker:
     def __init__(self, pool: "WorkerPool", rank: int) -> None:
         self.pool = pool
         self.rank = rank
+        self.served = 0
         self.timer: Timer | None = None
         self.time = inf
         self.action: Callable[[float], None] = self.poll
@@ -181,12 +184,17 @@ class Worker:
             board.flush(now)
 
     def poll(self, now: float) -> None:
-        """Look for a batch; wait if there is none."""
+        """Look for a batch; wait if there is none, or behind polls that have waited longer for it (SQS-RCV-6)."""
         pool = self.pool
         if self.leaving:
             pool.leave(self, now)
             return
         queue = pool.queue
+        for line in pool.lines:
+            if line and queue.receivable and not queue.limited:
+                if pool.station.give_way(self, now):
+                    return
+                break
         if pool.wait_time:
             batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
         else:
@@ -463,6 +471,7 @@ class WorkerPool:
         count: workers that are there, those that finish their last batch included.
         busy: workers that hold a batch.
         lazy: whether its station is.
+        lines: where polls wait at its station, be they of other pools.
         acts: whether its workers do more than delete.
         processed: messages whose handling has ended, well or not.
         failed: those of them that were left to their visibility timeout.
@@ -485,6 +494,7 @@ class WorkerPool:
         "fifo",
         "heartbeat",
         "lazy",
+        "lines",
         "name",
         "poll_interval",
         "processed",
@@ -536,6 +546,7 @@ class WorkerPool:
         self.workers: list[Worker] = []
         self._leaving = 0
         self.waiting: deque[Any] = station.join(self)
+        self.lines: list[deque[Any]] = station.lines
 
     def __repr__(self) -> str:
         return f"<WorkerPool {self.name!r} count={self.count} busy={self.busy}>"
