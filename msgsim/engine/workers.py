@@ -119,6 +119,7 @@ class Worker:
         "_done",
         "_extra",
         "_failed",
+        "_next_beat",
         "_received_at",
         "_refused_step",
         "_waits",
@@ -171,6 +172,7 @@ class Worker:
         self._extra: Sequence[Step] = ()
         self._waits: Generator[float, None, Any] | None = None
         self._beat: Timer | None = None
+        self._next_beat = inf
 
     # ---------------------------------------------------------------- the hot path
 
@@ -308,7 +310,9 @@ class Worker:
         if pool.heartbeat is not None:
             if self._beat is None:
                 self._beat = Timer(pool.env, self._heartbeat, Turn.WORKER)
-            self._beat.arm(now + pool.heartbeat)
+            self._next_beat = now + pool.heartbeat
+            if self._beat.time == inf:  # or it goes off before, and is armed again then
+                self._beat.arm(self._next_beat)
         self._start_message(now)
 
     def _note_receipts(self) -> None:
@@ -407,8 +411,7 @@ class Worker:
             queue.remove(message, receipt, now)
 
     def _end_batch(self, now: float) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
+        self._next_beat = inf
         queue = self.pool.queue
         for position in self._done:
             queue.remove(self.batch[position], self.receipts[position], now)
@@ -440,10 +443,16 @@ class Worker:
     def _heartbeat(self, now: float) -> None:
         """Restart the visibility timeout of everything in hand, within the 12 h of its receive (SQS-VIS-3)."""
         pool = self.pool
+        beat, interval = self._beat, pool.heartbeat
+        assert beat is not None and interval is not None  # noqa: PT018, S101 - narrows the types: that is who calls
+        if now < self._next_beat:  # it was armed for a batch that is done
+            if self._next_beat < inf:
+                beat.arm(self._next_beat)
+            return
         queue = pool.queue
         board = pool.station.board
         timeout = min(queue.visibility_timeout, queue.longest - (now - self._received_at))
-        if timeout <= 0 or pool.heartbeat is None or self._beat is None:
+        if timeout <= 0:
             return
         board.inside = True
         queue.settle(now)
@@ -456,7 +465,8 @@ class Worker:
             if timeout <= queue.allowance(message, self._received_at, now):
                 queue.extend(message, self._received_at, timeout, now)
         self.deadline = now + timeout
-        self._beat.arm(now + pool.heartbeat)
+        self._next_beat = now + interval
+        beat.arm(self._next_beat)
         board.inside = False
         if board.pending:
             board.flush(now)
