@@ -304,7 +304,9 @@ def test_heartbeats_of_batches_that_are_done_do_not_pile_up() -> None:
 
 def test_the_heartbeat_of_a_later_batch_comes_in_its_own_time() -> None:
     """The first message is done at 1, the second is received at 5: heartbeats at 11 and 17, not at 6."""
-    simulation = few(1, batch_size=1, service_time=ms.Empirical([1.0]), heartbeat=6.0, queue={"visibility_timeout": 10.0})
+    simulation = few(
+        1, batch_size=1, service_time=ms.Empirical([1.0]), heartbeat=6.0, queue={"visibility_timeout": 10.0}
+    )
     queue = simulation.queues["q"]
     simulation.run(5.0)
     simulation.workers["w"].sample = lambda: 14.0
@@ -341,7 +343,6 @@ def test_a_heartbeat_that_comes_too_late_acts_on_what_another_has_received_and_d
     simulation.run(18.0)
     queue = simulation.queues["q"]
     assert (queue.received, queue.deleted, queue.duplicate_work) == (2, 0, 1)
-    assert queue.counts(24.0) == (0, 1, 0)
     simulation.run(24.999)
     assert queue.counts(24.999) == (0, 1, 0)
     simulation.run(28.0)  # the second one's heartbeat at 25 hides it before anybody else looks
