@@ -13,7 +13,7 @@ from typing import Any, Never, TypeVar
 
 import attrs
 
-from msgsim.errors import DeclarationError, InvalidParameterValue, TimeRanBackwards, UnknownName
+from msgsim.errors import DeclarationError, InvalidParameterValue, TimeRanAhead, TimeRanBackwards, UnknownName
 
 Value = TypeVar("Value")
 
@@ -300,6 +300,17 @@ def check_now(name: str, now: float, last: float) -> None:
         raise InvalidParameterValue(f"{name}: now={given!r} is not a time; allowed: finite numbers [s]")
     if given < last:
         raise TimeRanBackwards.at(name, given, last)
+
+
+def check_not_ahead(name: str, now: float, clock: Callable[[], float]) -> None:
+    """Refuse a call whose time has not come yet, by a clock [s].
+
+    Raises:
+        TimeRanAhead: `now` is later than that.
+    """
+    present = clock()
+    if now > present:
+        raise TimeRanAhead.at(name, now, present)
 
 
 Sampler = Callable[[], float]

@@ -7,6 +7,7 @@ MsgsimError
 ├── UnknownName (LookupError)            an entity, metric, statistic, example or path that does not exist
 ├── MissingExtra (ImportError)           an optional dependency is not installed: says which extra brings it
 ├── TimeRanBackwards (ValueError)        `now` is earlier than at the last call
+├── TimeRanAhead (ValueError)            `now` is later than the time of the simulation
 ├── AuditError (AssertionError)          a run's books do not balance: a bug in msgsim, please report it
 ├── HandlerError (TypeError)             a handler returned something that is not an outcome
 ├── BusError                             a request that the real service would refuse, by its own error name
@@ -100,6 +101,15 @@ class TimeRanBackwards(MsgsimError, ValueError):  # noqa: N818 - as above
     def at(cls, name: str, now: float, last: float) -> "TimeRanBackwards":
         """Name the object that noticed and both times."""
         return cls(f"{name}: time can't go backwards: now={now!r} is earlier than the last call's {last!r}")
+
+
+class TimeRanAhead(MsgsimError, ValueError):  # noqa: N818 - as above
+    """`now` is later than the time of the simulation that the object is a part of."""
+
+    @classmethod
+    def at(cls, name: str, now: float, present: float) -> "TimeRanAhead":
+        """Name the object that noticed and both times."""
+        return cls(f"{name}: now={now!r} is in the future; the simulation is at {present!r}: run it until then first")
 
 
 class AuditError(MsgsimError, AssertionError):

@@ -135,6 +135,7 @@ class Simulation:
         }
         driven: list[TopicFanout | SendingAccount] = [*self._topics.values(), *self._outboxes.values()]
         for live in driven:
+            live.clock = self._time
             self._drivers.append(Driver(self.env, self._board, live))
         self._declared_joins = scenario.joins()
         self._joins = {name: JoinState(name, len(join.parts)) for name, join in self._declared_joins.items()}
@@ -157,6 +158,9 @@ class Simulation:
     @property
     def now(self) -> float:
         """Simulated time [s]."""
+        return float(self.env.now)
+
+    def _time(self) -> float:
         return float(self.env.now)
 
     @property
@@ -290,6 +294,7 @@ class Simulation:
             live = self._queues[name] = kind(queue, name, dead_letter_queue=target, rng=self._stream(name, "chance"))
             if isinstance(live, StandardQueue) and name in self._flows.grouped:
                 live.be_fair(0.0)
+            live.clock = self._time
             live.on_move = self._drive
             live.on_redeclare = partial(self._permit, name)
             live.on_close = partial(_keep, name)

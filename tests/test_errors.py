@@ -15,6 +15,7 @@ from msgsim.errors import (
     MissingExtra,
     MsgsimError,
     ServiceError,
+    TimeRanAhead,
     TimeRanBackwards,
     TraceError,
     UnknownName,
@@ -97,6 +98,12 @@ def test_a_service_error_has_code_message_and_status() -> None:
 def test_time_ran_backwards_names_who_noticed_and_both_times() -> None:
     assert str(TimeRanBackwards.at("q", 1.5, 2.0)) == (
         "q: time can't go backwards: now=1.5 is earlier than the last call's 2.0"
+    )
+
+
+def test_time_ran_ahead_names_who_noticed_and_both_times() -> None:
+    assert str(TimeRanAhead.at("q", 2.5, 2.0)) == (
+        "q: now=2.5 is in the future; the simulation is at 2.0: run it until then first"
     )
 
 

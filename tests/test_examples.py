@@ -158,6 +158,22 @@ def test_a_hot_account_keeps_one_worker_busy_and_no_other() -> None:
     assert spread.quantile("transfers", "waiting_time", 1) < 10
 
 
+@pytest.mark.slow
+def test_a_bulk_upload_keeps_nobody_else_waiting() -> None:
+    finished = run("noisy-tenant")
+    quiet = [group for group in finished.groups("documents") if group != "archivist"]
+    assert len(quiet) == 100
+    waits = sorted(wait for group in quiet for wait in finished.samples("documents", "waiting_time", group=group))
+    assert waits[int(0.99 * len(waits))] < 1
+    assert finished.quantile("documents", "waiting_time", 0.5, group="archivist") > 2 * ms.MINUTE
+    plain = ms.load("noisy-tenant")
+    traffic = {name: attrs.evolve(source, groups=None) for name, source in plain.traffic.items()}
+    unfair = ms.simulate(attrs.evolve(plain, traffic=traffic))
+    assert unfair.quantile("documents", "waiting_time", 0.75) > 3 * ms.MINUTE
+    few = run("noisy-tenant", ("workers.converters.count", 24))
+    assert few.quantile("documents", "waiting_time", 0.99, group="customer-1") < 2
+
+
 def in_order(until: float) -> dict[str, list[int]]:
     """The numbers of the transactions that month-end begins to post, by account, in that order."""
     begun: dict[str, list[int]] = {}

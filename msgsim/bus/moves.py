@@ -5,7 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from msgsim.bus.message import Message
-from msgsim.declare import check_now
+from msgsim.declare import check_not_ahead, check_now
 from msgsim.errors import InvalidParameterValue
 from msgsim.quotas import MOVE_RATE, MOVE_TIME
 
@@ -112,6 +112,8 @@ class MoveTask:
         Cost: that of a receive and a send per message.
         """
         check_now(repr(self), now, self._looked_at)
+        if self.source.clock is not None:
+            check_not_ahead(repr(self), now, self.source.clock)
         self._looked_at = now
         while self.state in ACTIVE and min(self._due, self._end) <= now:
             if self.state == CANCELLING:

@@ -13,7 +13,19 @@ import attrs
 
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email, is_domain, parse_address
 from msgsim.bus.message import EPOCH, format_id, id_base
-from msgsim.declare import HOUR, MINUTE, Sampler, check_epoch, check_name, check_now, flag, listed, number, text
+from msgsim.declare import (
+    HOUR,
+    MINUTE,
+    Sampler,
+    check_epoch,
+    check_name,
+    check_not_ahead,
+    check_now,
+    flag,
+    listed,
+    number,
+    text,
+)
 from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import (
     AuditError,
@@ -212,6 +224,7 @@ class SendingAccount:
         suppressed: accepted, but not sent to, being on a suppression list; the outbox has none, so this stays 0.
         end_to_end: origin to delivery [s] of each delivered recipient, in order of delivery.
         sent: the latest accepted emails; empty with `records=False`.
+        clock: tells the time beyond which nobody can send [s]; None outside of a simulation.
         on_change: called when the next deadline gets earlier.
 
     Raises:
@@ -240,6 +253,7 @@ class SendingAccount:
         "_used",
         "accepted",
         "bounced",
+        "clock",
         "complained",
         "delivered",
         "end_to_end",
@@ -267,6 +281,7 @@ class SendingAccount:
         self.name = name
         self.paused = False
         self.refusal = NOT_REFUSED
+        self.clock: Callable[[], float] | None = None
         self.on_change: Callable[[], None] | None = None
         self.accepted = self.recipients_accepted = self.delivered = self.pending = 0
         self.bounced = self.hard_bounced = self.soft_bounced = self.complained = 0
@@ -307,14 +322,14 @@ class SendingAccount:
         self._draw_complaint_delay: Sampler | None = complaint.sampler(self._rng) if complaint else None
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the samplers, bound to this account's random numbers and made again, and its driver's `on_change`."""
-        bound = {"_draw_delivery_delay", "_draw_complaint_delay", "on_change"}
+        """All but the samplers, bound to this account's random numbers and made again, and what its driver set."""
+        bound = {"_draw_delivery_delay", "_draw_complaint_delay", "clock", "on_change"}
         return {slot: getattr(self, slot) for slot in self.__slots__ if slot not in bound}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for slot, value in state.items():
             setattr(self, slot, value)
-        self.on_change = None
+        self.clock = self.on_change = None
         self._bind_samplers()
 
     def send_email(
@@ -453,8 +468,11 @@ class SendingAccount:
 
         Raises:
             TimeRanBackwards: `now` is earlier than at the last call.
+            TimeRanAhead: `now` is later than the time of the simulation that the outbox is in.
         """
         check_now(self.name, now, self._now)
+        if self.clock is not None:
+            check_not_ahead(self.name, now, self.clock)
         self._now = now
         self._settle(now)
 

@@ -16,7 +16,7 @@ from msgsim.bus.message import GONE, Message, RedrivenMessage
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.receipts import Delivery, Receipt, read_handle, write_handle
 from msgsim.bus.store import Store
-from msgsim.declare import check_name, check_now, choice, flag, instance, listed, number, text
+from msgsim.declare import check_name, check_not_ahead, check_now, choice, flag, instance, listed, number, text
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
     DeclarationError,
@@ -715,8 +715,11 @@ class LiveQueue(Store):
         Raises:
             InvalidParameterValue: `now` is infinite.
             TimeRanBackwards: `now` is earlier than at the last call.
+            TimeRanAhead: `now` is later than the time of the simulation that the queue is in.
         """
         check_now(self.name, now, self.looked_at)
+        if self.clock is not None:
+            check_not_ahead(self.name, now, self.clock)
         self.looked_at = now
         if self.catch_up is not None:
             self.catch_up(now)

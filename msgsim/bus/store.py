@@ -28,6 +28,7 @@ class Store(Ledger):
         max_in_flight: messages received and not yet deleted or returned (SQS-INF-1).
         max_receive_count: receives that a message gets before it is dead-lettered; inf for no limit.
         looked_at: the latest `now` of a checked call [s].
+        clock: tells the time beyond which no checked call can be [s]; None outside of a simulation.
         catch_up: called with `now` before anything but the hot path looks at the queue: the engine settles there what
             it knows but has not done yet.
         on_change: called when something becomes receivable or the next deadline gets earlier.
@@ -43,6 +44,7 @@ class Store(Ledger):
         "base",
         "catch_up",
         "change_due",
+        "clock",
         "delay",
         "delaying",
         "due",
@@ -82,6 +84,7 @@ class Store(Ledger):
         self.max_in_flight = max_in_flight
         self.max_receive_count = max_receive_count
         self.looked_at = -inf
+        self.clock: Callable[[], float] | None = None
         self.catch_up: Callable[[float], None] | None = None
         self.on_change: Callable[[], None] | None = None
         self.held: Callable[[], Iterator[Message]] | None = None

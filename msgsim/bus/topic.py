@@ -19,7 +19,7 @@ from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
 from msgsim.bus.queue import Queue
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
-from msgsim.declare import check_epoch, check_name, check_now, listed
+from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, listed
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
     AuditError,
@@ -178,6 +178,7 @@ class TopicFanout:
         declaration: what was declared.
         subscriptions: live ones, by the names of `Topic.named`: their endpoints.
         published: accepted publishes.
+        clock: tells the time beyond which nobody can publish [s]; None outside of a simulation.
         on_change: called when the next deadline gets earlier.
         base: where its ids begin.
         arn: its name in envelopes.
@@ -199,6 +200,7 @@ class TopicFanout:
         "_scheduled",
         "arn",
         "base",
+        "clock",
         "declaration",
         "epoch",
         "name",
@@ -229,6 +231,7 @@ class TopicFanout:
         self.arn = ARN + name
         self.epoch = epoch
         self.published = 0
+        self.clock: Callable[[], float] | None = None
         self.on_change: Callable[[], None] | None = None
         self._now = -inf
         self._pending: list[tuple[float, int, Subscriber, Delivery]] = []
@@ -367,10 +370,13 @@ class TopicFanout:
 
         Raises:
             TimeRanBackwards: `now` is earlier than at the last call.
+            TimeRanAhead: `now` is later than the time of the simulation that the topic is in.
 
         Cost: O(log pending) per delivery.
         """
         check_now(self.name, now, self._now)
+        if self.clock is not None:
+            check_not_ahead(self.name, now, self.clock)
         self._now = now
         pending = self._pending
         while pending and pending[0][0] <= now:

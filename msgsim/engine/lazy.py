@@ -36,6 +36,7 @@ class LazyStation:
         rng: decides which of several waiting polls wins; None for the longest-waiting (SQS-RCV-6).
 
     Attributes:
+        lines: the waiting polls, in one line.
         upstream: the stations whose dead letters come here; they are run first.
     """
 
@@ -52,11 +53,14 @@ class LazyStation:
         "_rank",
         "_rng",
         "_running",
+        "_served_at",
+        "_servings",
         "_source",
         "_sources",
         "_waiting",
         "_wake",
         "board",
+        "lines",
         "queue",
         "upstream",
     )
@@ -75,6 +79,9 @@ class LazyStation:
         self._sources: list[TrafficSource] = []
         self._source: TrafficSource | Merged = Merged([])
         self._waiting: deque[Any] = deque()
+        self._servings = 0
+        self._served_at = -inf
+        self.lines = [self._waiting]
         self._polls_end = inf
         self._wake = inf
         self._clock = 0.0
@@ -212,12 +219,17 @@ class LazyStation:
         return True
 
     def _complete(self, now: float, rank: float) -> None:
-        """Apply the completions before `now`, and those at `now` of workers that come before a rank."""
+        """Apply the completions before `now`, and those at `now` of workers that come before a rank.
+
+        Once waiting polls have been served at `now`, all workers have had their turn, but with what was served last.
+        """
         before = nextafter(now, -inf)
+        again = self._served_at == now
         for pool in self._pools:
             for worker in pool.workers:
                 if worker.batch and not worker.stepwise:
-                    worker.catch_up(now if worker.rank < rank else before)
+                    done = worker.rank < rank or (again and worker.served < self._servings)
+                    worker.catch_up(now if done else before)
 
     def _go_stepwise(self) -> None:
         """Give every message in work an event of its own."""
@@ -305,7 +317,9 @@ class LazyStation:
                 worker.action(first)
         else:
             self._wake = inf
-            self._rank = inf
+            self._rank = -inf
+            self._servings += 1
+            self._served_at = first
             self._dispatch(first)
         if self._limited and not self.queue.limited:
             self._limited = False
@@ -534,6 +548,7 @@ class LazyStation:
                 self._limit(now)
                 return
             del waiting[place]
+            worker.served = self._servings
             worker.begin(batch, now)
             if len(batch) < size and not queue.receivable:
                 break
@@ -561,6 +576,12 @@ class LazyStation:
     def _wake_at(self, now: float) -> None:
         """Give the waiting polls their turn, after what is already due at this instant."""
         self._wake = min(self._wake, now)
+
+    def give_way(self, worker: Any, now: float) -> bool:
+        """See `Station`; here all polls can wait."""
+        worker.pool.rest(worker, now)
+        self._wake_at(now)
+        return True
 
     def prepare(self, now: float) -> None:
         """A message is about to come: do what comes before it."""

@@ -71,9 +71,24 @@ class Station:
         queue: whose messages.
         board: of the simulation.
         rng: decides which of several waiting polls wins; None for the longest-waiting (SQS-RCV-6).
+
+    Attributes:
+        lines: the waiting polls, by their wait times.
     """
 
-    __slots__ = ("_change", "_env", "_hired", "_lines", "_rng", "board", "changed", "deadline", "queue", "wake")
+    __slots__ = (
+        "_change",
+        "_env",
+        "_hired",
+        "_lines",
+        "_rng",
+        "board",
+        "changed",
+        "deadline",
+        "lines",
+        "queue",
+        "wake",
+    )
 
     lazy = False
     stepped = True
@@ -82,6 +97,7 @@ class Station:
         self._env = env
         self._rng = rng
         self._lines: dict[float, Line] = {}
+        self.lines: list[deque[Poller]] = []
         self._hired = 0
         self.board = board
         self.queue = queue
@@ -96,7 +112,8 @@ class Station:
         if pool.acts:
             self.wake = Timer(self._env, self.dispatch, turn_of(self.queue, MOST_RANKS, acts=True))
         if pool.wait_time not in self._lines:
-            self._lines[pool.wait_time] = Line(self._env, self.queue, pool.wait_time)
+            line = self._lines[pool.wait_time] = Line(self._env, self.queue, pool.wait_time)
+            self.lines.append(line.waiting)
         return self._lines[pool.wait_time].waiting
 
     def next_rank(self) -> int:
@@ -144,9 +161,30 @@ class Station:
         if self.changed:
             self.changed = False
             board.pending.remove(self)
-        queue = self.queue
         board.inside = True
-        lines = [line.waiting for line in self._lines.values()]
+        self._serve(now)
+        queue = self.queue
+        if queue.on_change is not None and queue.due < self.deadline.time:
+            self.deadline.arm(queue.due)
+        board.inside = False
+        if board.pending:
+            board.flush(now)
+
+    def give_way(self, worker: Poller, now: float) -> bool:
+        """Let the polls go first that have waited longer (SQS-RCV-6); whether the worker waits behind them now.
+
+        A short poll, which cannot wait, looks when they have what they wait for.
+        """
+        if not worker.pool.wait_time:
+            self._serve(now)
+            return False
+        worker.pool.rest(worker, now)
+        self.notice()
+        return True
+
+    def _serve(self, now: float) -> None:
+        queue = self.queue
+        lines = self.lines
         waiting = lines[0]
         place = 0
         while True:
@@ -168,11 +206,6 @@ class Station:
             worker.begin(batch, now)
             if len(batch) < size and not queue.receivable:
                 break
-        if queue.on_change is not None and queue.due < self.deadline.time:
-            self.deadline.arm(queue.due)
-        board.inside = False
-        if board.pending:
-            board.flush(now)
 
     def _await_change(self) -> None:
         """Changed attributes are on their way (SQS-ATT-2)."""
@@ -193,7 +226,7 @@ class Station:
         queue = self.queue
         queue.settle(now)
         queue.renew_due()
-        if not any(line.waiting for line in self._lines.values()):
+        if not any(self.lines):
             return
         self.deadline.arm(queue.due)
         if queue.receivable:

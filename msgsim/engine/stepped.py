@@ -123,7 +123,11 @@ class SteppedStation(LazyStation):
                     if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
                         self._wake = now
                     continue
-                batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
+                if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    self._wake = now
+                    batch = []
+                else:
+                    batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
                 if not batch:
                     worker.batch = batch
                     pool.busy -= 1
@@ -133,7 +137,9 @@ class SteppedStation(LazyStation):
                     if self._polls_end == inf:
                         self._polls_end = now + pool.wait_time
                     continue
+                serving = False
             else:
+                serving = True
                 self._wake = inf
                 if self._rng is not None:
                     self._dispatch(now)
@@ -179,7 +185,10 @@ class SteppedStation(LazyStation):
             worker.time = end
             heappush(heap, (end, worker.rank, worker))
             if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
-                self._wake = now
+                if serving and end == now:  # the others are served before what takes no time
+                    self._dispatch(now)
+                else:
+                    self._wake = now
         queue.on_change = self._notice
         self._running = False
 

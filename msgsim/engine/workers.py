@@ -101,6 +101,7 @@ class Worker:
     Attributes:
         pool: it belongs to.
         rank: its place among the workers of the station that act at one instant.
+        served: which serving of waiting polls gave it its batch; kept by a lazy station.
         poll_started: when its present poll began [s].
         batch: the messages it holds; empty while it waits.
         stepwise: whether each message of the batch has an event of its own.
@@ -118,6 +119,7 @@ class Worker:
         "_done",
         "_extra",
         "_failed",
+        "_next_beat",
         "_received_at",
         "_refused_step",
         "_waits",
@@ -135,6 +137,7 @@ class Worker:
         "position",
         "rank",
         "receipts",
+        "served",
         "step_action",
         "stepwise",
         "time",
@@ -144,6 +147,7 @@ class Worker:
     def __init__(self, pool: "WorkerPool", rank: int) -> None:
         self.pool = pool
         self.rank = rank
+        self.served = 0
         self.timer: Timer | None = None
         self.time = inf
         self.action: Callable[[float], None] = self.poll
@@ -168,6 +172,7 @@ class Worker:
         self._extra: Sequence[Step] = ()
         self._waits: Generator[float, None, Any] | None = None
         self._beat: Timer | None = None
+        self._next_beat = inf
 
     # ---------------------------------------------------------------- the hot path
 
@@ -181,12 +186,17 @@ class Worker:
             board.flush(now)
 
     def poll(self, now: float) -> None:
-        """Look for a batch; wait if there is none."""
+        """Look for a batch; wait if there is none, or behind polls that have waited longer for it (SQS-RCV-6)."""
         pool = self.pool
         if self.leaving:
             pool.leave(self, now)
             return
         queue = pool.queue
+        for line in pool.lines:
+            if line and queue.receivable and not queue.limited:
+                if pool.station.give_way(self, now):
+                    return
+                break
         if pool.wait_time:
             batch = queue.take(now, pool.batch_size, queue.visibility_timeout)
         else:
@@ -300,7 +310,9 @@ class Worker:
         if pool.heartbeat is not None:
             if self._beat is None:
                 self._beat = Timer(pool.env, self._heartbeat, Turn.WORKER)
-            self._beat.arm(now + pool.heartbeat)
+            self._next_beat = now + pool.heartbeat
+            if self._beat.time == inf:  # or it goes off before, and is armed again then
+                self._beat.arm(self._next_beat)
         self._start_message(now)
 
     def _note_receipts(self) -> None:
@@ -399,8 +411,7 @@ class Worker:
             queue.remove(message, receipt, now)
 
     def _end_batch(self, now: float) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
+        self._next_beat = inf
         queue = self.pool.queue
         for position in self._done:
             queue.remove(self.batch[position], self.receipts[position], now)
@@ -432,10 +443,16 @@ class Worker:
     def _heartbeat(self, now: float) -> None:
         """Restart the visibility timeout of everything in hand, within the 12 h of its receive (SQS-VIS-3)."""
         pool = self.pool
+        beat, interval = self._beat, pool.heartbeat
+        assert beat is not None and interval is not None  # noqa: PT018, S101 - narrows the types: that is who calls
+        if now < self._next_beat:  # it was armed for a batch that is done
+            if self._next_beat < inf:
+                beat.arm(self._next_beat)
+            return
         queue = pool.queue
         board = pool.station.board
         timeout = min(queue.visibility_timeout, queue.longest - (now - self._received_at))
-        if timeout <= 0 or pool.heartbeat is None or self._beat is None:
+        if timeout <= 0:
             return
         board.inside = True
         queue.settle(now)
@@ -448,7 +465,8 @@ class Worker:
             if timeout <= queue.allowance(message, self._received_at, now):
                 queue.extend(message, self._received_at, timeout, now)
         self.deadline = now + timeout
-        self._beat.arm(now + pool.heartbeat)
+        self._next_beat = now + interval
+        beat.arm(self._next_beat)
         board.inside = False
         if board.pending:
             board.flush(now)
@@ -463,6 +481,7 @@ class WorkerPool:
         count: workers that are there, those that finish their last batch included.
         busy: workers that hold a batch.
         lazy: whether its station is.
+        lines: where polls wait at its station, be they of other pools.
         acts: whether its workers do more than delete.
         processed: messages whose handling has ended, well or not.
         failed: those of them that were left to their visibility timeout.
@@ -485,6 +504,7 @@ class WorkerPool:
         "fifo",
         "heartbeat",
         "lazy",
+        "lines",
         "name",
         "poll_interval",
         "processed",
@@ -536,6 +556,7 @@ class WorkerPool:
         self.workers: list[Worker] = []
         self._leaving = 0
         self.waiting: deque[Any] = station.join(self)
+        self.lines: list[deque[Any]] = station.lines
 
     def __repr__(self) -> str:
         return f"<WorkerPool {self.name!r} count={self.count} busy={self.busy}>"

@@ -14,6 +14,7 @@ from tests.properties.scenarios import VERBS, Deed, User
 
 EVEN: dict[str, Any] = {"process": "regular"}
 SPIKE = ms.Constant(5) + ms.Spike(at=30, height=60, hold=10, every=200)
+NOW_AND_THEN = ms.Mixture([(1, ms.Fixed(0.0)), (1, ms.Fixed(0.5))])
 NIGHTS = ms.Steps([(0, 0), (60, 3), (150, 0), (200, 5), (260, 1)])
 
 
@@ -131,7 +132,7 @@ CASES: dict[str, tuple[ms.Scenario, Shown]] = {
             {"count": NIGHTS, "service_time": ms.Exponential(0.3), "failure_rate": 0.9},
             {"count": NIGHTS, "service_time": ms.Exponential(0.8), "failure_rate": 0.9},
             {"count": 2, "service_time": 0.25},
-        ),
+        ).vary("queues.p.retention", 80),
         counted("p", "expired"),
     ),
     "batches of 1": (one_queue(pool={"batch_size": 1}), anything),
@@ -254,6 +255,24 @@ CASES: dict[str, tuple[ms.Scenario, Shown]] = {
             {"t": ms.Traffic(to="q", rate=8 + ms.Spike(at=20, height=20, hold=10), **EVEN)},
             a={"count": 5, "service_time": 0.5, "failure_rate": 0.2},
             b={"count": ms.Steps([(0, 2), (50, 0), (100, 4)]), "service_time": 0.75, "batch_size": 2},
+        ),
+        anything,
+    ),
+    "a limit in flight, with work that takes no time": (
+        pools(
+            ms.Queue(max_in_flight=5, visibility_timeout=5),
+            {"t": ms.Traffic(to="q", rate=8, **EVEN), "u": ms.Traffic(to="q", rate=ms.Spike(at=9, height=40, hold=1))},
+            a={"count": 3, "service_time": NOW_AND_THEN, "failure_rate": 0.1, "batch_size": 2},
+            b={"count": 2, "service_time": NOW_AND_THEN, "batch_size": 3},
+        ),
+        lambda run: max(run.series("q", "in_flight")[1]) == 5,
+    ),
+    "groups, with work that takes no time": (
+        pools(
+            ms.Queue(fifo=True, max_in_flight=5, visibility_timeout=1),
+            {"t": ms.Traffic(to="q", rate=8, groups=ms.UniformGroups(count=3), **EVEN)},
+            a={"count": 2, "service_time": NOW_AND_THEN, "batch_size": 2},
+            b={"count": 2, "service_time": NOW_AND_THEN, "failure_rate": 0.2, "batch_size": 1},
         ),
         anything,
     ),
@@ -516,11 +535,64 @@ def test_of_two_sources_at_one_instant_the_one_goes_first_whose_last_event_is_lo
 
 
 @both
-def test_a_worker_that_is_done_takes_what_came_before_those_that_wait(lazy: bool) -> None:
-    """At 1.5 a message arrives and a worker is done; the worker's turn is before that of waiting polls."""
+@pytest.mark.rule("SQS-RCV-6")
+def test_a_worker_that_is_done_goes_behind_those_that_wait(lazy: bool) -> None:
+    """At 1.5, 2.5 ... a message arrives and a worker is done; the other has waited since a second before."""
     simulation = live(one_queue(pool={"count": 2, "service_time": 1.0, "batch_size": 1}, rate=1, **EVEN), lazy=lazy)
     simulation.run(20.0)
-    assert simulation.queues["q"].empty_receives == 1  # the other has waited since 0
+    assert (simulation.queues["q"].received, simulation.queues["q"].empty_receives) == (20, 0)
+
+
+def fast_and_slow(queue: ms.Queue, groups: Any = None) -> ms.Scenario:
+    """A worker that needs 1 s per message and one that needs 3 s, both with a backlog of 24 messages at 0."""
+    return pools(
+        queue,
+        {"t": ms.Traffic(to="q", rate=ms.Steps([(0, 2400), (0.01, 0)]), groups=groups, **EVEN)},
+        fast={"count": 1, "service_time": 1.0, "batch_size": 1},
+        slow={"count": 1, "service_time": 3.0, "batch_size": 1},
+    )
+
+
+IN_TURN = {
+    "at the limit in flight": fast_and_slow(ms.Queue(max_in_flight=1)),
+    "at the limit in flight of a FIFO queue": fast_and_slow(
+        ms.Queue(max_in_flight=1, fifo=True), ms.UniformGroups(count=3)
+    ),
+    "at a blocked group": fast_and_slow(ms.Queue(fifo=True), ms.UniformGroups(count=1)),
+    "of tenants at the limit in flight": fast_and_slow(ms.Queue(max_in_flight=1), ms.UniformGroups(count=3)),
+}
+
+
+@both
+@pytest.mark.rule("SQS-RCV-6")
+@pytest.mark.parametrize("case", IN_TURN)
+def test_a_fast_and_a_slow_worker_take_turns(case: str, lazy: bool) -> None:
+    simulation = live(IN_TURN[case], lazy=lazy)
+    simulation.run(40.5)
+    assert [simulation.workers[name].processed for name in ("fast", "slow")] == [10, 10]
+    simulation.run(41.5)
+    assert [simulation.workers[name].processed for name in ("fast", "slow")] == [11, 10]
+
+
+@pytest.mark.parametrize("case", IN_TURN)
+def test_taking_turns_is_the_same_with_an_event_per_message(case: str) -> None:
+    run = assert_twins(IN_TURN[case], 100.0, probe=0.5)
+    assert run.total("q", "deleted") == 24
+
+
+@pytest.mark.rule("SQS-RCV-6")
+def test_a_short_poll_does_not_overtake_those_that_wait() -> None:
+    scenario = pools(
+        ms.Queue(max_in_flight=1),
+        {"t": ms.Traffic(to="q", rate=0)},
+        short={"count": 1, "service_time": 1.0, "batch_size": 1, "wait_time": 0},
+        long={"count": 1, "service_time": 3.0, "batch_size": 1},
+    )
+    simulation = live(scenario, lazy=True)
+    for number in range(3):
+        simulation.queues["q"].send(str(number), 0.0)
+    simulation.run(20.0)  # the short poll is the first; from 1 s on the other has waited longer
+    assert [simulation.workers[name].processed for name in ("short", "long")] == [1, 2]
 
 
 @both

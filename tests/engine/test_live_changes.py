@@ -1,12 +1,12 @@
 """What a user may do to queues while they are simulated: attributes, move tasks, deletion; and queues of chance."""
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import msgsim as ms
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, TimeRanAhead
 from tests.engine.twins import assert_twins, simulated
 
 
@@ -33,6 +33,7 @@ def scenario(queue: ms.Queue, *, rate: float = 5, **pool: Any) -> ms.Scenario:
     )
 
 
+EMAIL = ms.Email(to="ada@example.com", subject="s", body="b")
 REDRIVE = ms.Redrive(to="dead", max_receive_count=2)
 
 
@@ -255,3 +256,68 @@ class TestDeletion:
         simulation.run(20)
         assert simulation.queues["q"].exists
         simulation.result().audit()
+
+
+class TestTheFuture:
+    """A call that is ahead of the simulation is refused, and leaves no trace; live things alone have no such limit."""
+
+    DEEDS: ClassVar[dict[str, Any]] = {
+        "q": lambda simulation, now: simulation.queues["q"].send("x", now),
+        "t": lambda simulation, now: simulation.topics["t"].publish("x", now),
+        "o": lambda simulation, now: simulation.outboxes["o"].send_email(EMAIL, now),
+    }
+
+    @staticmethod
+    def simulation(*, lazy: bool) -> ms.Simulation:
+        declared = ms.Scenario(
+            topics={"t": ms.Topic(subscriptions=(ms.Subscription(endpoint="q"),))},
+            queues={"q": ms.Queue(redrive=ms.Redrive(to="dead", max_receive_count=1)), "dead": ms.Queue()},
+            outboxes={"o": ms.Outbox()},
+            workers={"w": ms.Workers(queue="q", count=1, service_time=1.0)},
+        )
+        return ms.Simulation(declared, lazy=lazy)
+
+    @pytest.mark.parametrize("lazy", [True, False])
+    @pytest.mark.parametrize("name", DEEDS)
+    def test_is_refused(self, name: str, lazy: bool) -> None:
+        simulation = self.simulation(lazy=lazy)
+        simulation.run(10.0)
+        deed = self.DEEDS[name]
+        with pytest.raises(TimeRanAhead, match=rf"^{name}: now=10\.5 is in the future; the simulation is at 10\.0"):
+            deed(simulation, 10.5)
+        deed(simulation, 10.0)
+        simulation.run(20.0)
+        deed(simulation, 20.0)
+        simulation.result().audit()
+
+    def test_is_refused_to_processes_and_move_tasks(self) -> None:
+        simulation = self.simulation(lazy=True)
+        dead = simulation.queues["dead"]
+        refused = []
+
+        def process() -> Generator[Any, Any, None]:
+            yield simulation.env.timeout(3.0)
+            with pytest.raises(TimeRanAhead) as raised:
+                dead.counts(4)
+            refused.append(str(raised.value))
+            task = dead.start_move(3.0)
+            with pytest.raises(TimeRanAhead) as raised:
+                task.advance(5.0)
+            refused.append(str(raised.value))
+
+        simulation.env.process(process())
+        simulation.run(5.0)
+        assert refused == [
+            "dead: now=4 is in the future; the simulation is at 3.0: run it until then first",
+            "<MoveTask 'dead' RUNNING moved=0>: now=5.0 is in the future; the simulation is at 3.0: run it until then "
+            "first",
+        ]
+
+    def test_is_anybodys_outside_of_a_simulation(self) -> None:
+        queue = ms.StandardQueue(ms.Queue(), "q")
+        topic = ms.TopicFanout(ms.Topic(subscriptions=(ms.Subscription(endpoint="q"),)), "t", endpoints={"q": queue})
+        account = ms.SendingAccount(ms.Outbox(), "o")
+        queue.send("x", 1e6)
+        topic.publish("x", 1e6)
+        account.send_email(EMAIL, 1e6)
+        assert (queue.sent, account.accepted) == (2, 1)

@@ -15,6 +15,8 @@ COUNTS: dict[str, Any] = {
     "climb": ms.Ramp(0, 120, 0, 5),
 }
 
+NOW_AND_THEN = ms.Mixture([(1, ms.Fixed(0.0)), (1, ms.Fixed(0.5))])
+
 
 @st.composite
 def queues(draw: st.DrawFn, redrive_to: str | None = None, *, fifo: bool = False) -> ms.Queue:
@@ -34,9 +36,9 @@ def queues(draw: st.DrawFn, redrive_to: str | None = None, *, fifo: bool = False
 
 
 def service_times(*, even: bool) -> st.SearchStrategy[Any]:
-    """Of a message; never 0. Even ones meet one another at one instant."""
+    """Of a message; now and then 0. Even ones meet one another at one instant."""
     if even:
-        return st.sampled_from([0.25, 0.5, 1.0, 1.75])
+        return st.sampled_from([0.25, 0.5, 1.0, 1.75, NOW_AND_THEN])
     return st.sampled_from([ms.Exponential(0.4), ms.Uniform(0.1, 1.5), ms.LogNormal(0.5, 1.5), ms.Fixed(0.3)])
 
 
