@@ -432,7 +432,9 @@ def test_groups_are_written_with_their_statistics(tenants: Run) -> None:
     assert group["sojourn_time"]["p99"] == tenants.quantile("q", "sojourn_time", 0.99, group="b")
     assert list(group["waiting_time"]) == ["mean", "p50", "p90", "p99", "p99.9", "max"]
     assert json.loads(tenants.to_json())["entities"]["q"]["groups"]["b"] == group
-    early = ms.simulate(tenants.scenario, until=20, warm_up=20, seed=5)
+    simulation = ms.Simulation(tenants.scenario, warm_up=20, seed=5)
+    simulation.run(10)
+    early = simulation.result()
     assert early.to_dict()["entities"]["q"]["groups"]["b"]["waiting_time"]["mean"] is None
 
 

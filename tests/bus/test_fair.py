@@ -85,7 +85,8 @@ class TestBecomingFair:
 
 
 class TestNoisyByInFlight:
-    @pytest.mark.rule("SQS-FAIR-3", "SQS-FAIR-4")
+    @pytest.mark.rule("SQS-FAIR-3")
+    @pytest.mark.rule("SQS-FAIR-4")
     def test_a_quiet_message_overtakes_5000_noisy_ones(self) -> None:  # vector V-28
         queue = make()
         send(queue, "n*100")
@@ -98,7 +99,8 @@ class TestNoisyByInFlight:
         assert tenants(receive(queue, 0, 1)) == "new"
         assert tenants(receive(queue, 0, 2)) == "nn"
 
-    @pytest.mark.rule("SQS-FAIR-3", "SQS-FAIR-6")
+    @pytest.mark.rule("SQS-FAIR-3")
+    @pytest.mark.rule("SQS-FAIR-6")
     @pytest.mark.parametrize(("held", "expected"), [(29, set()), (30, {"n"})])
     def test_takes_thirty_in_flight(self, held: int, expected: set[str]) -> None:
         queue = make()
@@ -127,7 +129,8 @@ class TestNoisyByInFlight:
 
 
 class TestNoisyByProcessingTime:
-    @pytest.mark.rule("SQS-FAIR-3", "SQS-FAIR-6")
+    @pytest.mark.rule("SQS-FAIR-3")
+    @pytest.mark.rule("SQS-FAIR-6")
     def test_one_worker_is_enough_to_notice(self) -> None:
         queue = make()
         send(queue, "n n n q")

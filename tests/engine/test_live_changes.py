@@ -309,8 +309,10 @@ class TestTheFuture:
         simulation.run(5.0)
         assert refused == [
             "dead: now=4 is in the future; the simulation is at 3.0: run it until then first",
-            "<MoveTask 'dead' RUNNING moved=0>: now=5.0 is in the future; the simulation is at 3.0: run it until then "
-            "first",
+            (
+                "<MoveTask 'dead' RUNNING moved=0>: now=5.0 is in the future; the simulation is at 3.0: "
+                "run it until then first"
+            ),
         ]
 
     def test_is_anybodys_outside_of_a_simulation(self) -> None:

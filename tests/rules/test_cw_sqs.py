@@ -37,7 +37,7 @@ def tenants(**queue: object) -> ms.Scenario:
 @pytest.mark.rule("CW-SQS-1")
 def test_quiet_groups_have_gauges_of_their_own() -> None:
     run = ms.simulate(tenants(delay=2), until=180, probe=30)
-    assert run.series("q", "noisy_groups")[1].tolist()[2:5] == [0, 1, 1]
+    assert run.series("q", "noisy_groups")[1].tolist()[2:5] == [0, 2, 1]  # b had most of the work until a minute ago
     assert run.quantile("q", "visible", 1) > 1_000
     assert run.quantile("q", "visible_in_quiet_groups", 1) == 0
     assert 0 < run.quantile("q", "in_flight_in_quiet_groups", 1) < 12
