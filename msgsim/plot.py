@@ -119,6 +119,9 @@ class Look:
     width: float = 1.2
 
 
+AGE, NOISY = "age_of_oldest_message", "noisy_groups"
+
+
 @attrs.frozen
 class Line:
     """One line of a row.
@@ -240,6 +243,18 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
             if run.kind(name) == kind and (name not in silent or metric == "visible")
         ]
 
+    def quiet(metric: str) -> list[Line]:
+        noisy = [name for name in names if run.records[name].table == "fair queue" and any(run.series(name, NOISY)[1])]
+        return [
+            Line(
+                name,
+                f"{metric}_in_quiet_groups",
+                f"{name}: quiet groups",
+                attrs.evolve(looks[name], dashes=":", width=1.8),
+            )
+            for name in noisy
+        ]
+
     rows = [
         Row(
             "Arrivals (broad) and completions",
@@ -252,9 +267,9 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
                 *lines("join", "completed", "{}: completed", rate=True),
             ],
         ),
-        Row("Backlog (visible)", "messages", lines("queue", "visible")),
+        Row("Backlog (visible)", "messages", [*lines("queue", "visible"), *quiet("visible")]),
         Row("In flight", "messages", lines("queue", "in_flight")),
-        Row("Age of the oldest message", "s", lines("queue", "age_of_oldest_message")),
+        Row("Age of the oldest message", "s", [*lines("queue", AGE), *quiet(AGE)]),
         Row(
             "Emails accepted, recipients throttled (dotted)",
             "1/s",

@@ -320,3 +320,25 @@ def test_without_matplotlib_the_extra_is_named(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"msgsim\[plot\]"):
         run.plot()
+
+
+def test_quiet_groups_have_lines_of_their_own_where_somebody_was_noisy() -> None:
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue(), "calm": ms.Queue()},
+        traffic={
+            "usual": ms.Traffic(to="q", rate=5, groups=20),
+            "bulk": ms.Traffic(to="q", rate=ms.Spike(at=20, height=100, hold=10), groups=ms.GroupShares({"bulk": 1})),
+            "t": ms.Traffic(to="calm", rate=5, groups=20),
+        },
+        workers={
+            "w": ms.Workers(queue="q", count=20, batch_size=1, service_time=1),
+            "v": ms.Workers(queue="calm", count=20, batch_size=1, service_time=1),
+        },
+    )
+    run = ms.simulate(scenario, until=60, probe=2)
+    rows = titled(figure(run))
+    for title, metric in (("Backlog (visible)", "visible"), ("Age of the oldest message", "age_of_oldest_message")):
+        assert f"q.{metric}_in_quiet_groups" in lines(rows[title])
+        assert f"calm.{metric}_in_quiet_groups" not in lines(rows[title])
+    quiet = lines(rows["Backlog (visible)"])["q.visible_in_quiet_groups"]
+    assert list(quiet.get_ydata()) == list(run.series("q", "visible_in_quiet_groups")[1])
