@@ -53,6 +53,9 @@ class Bus:
     def __repr__(self) -> str:
         return f"<Bus now={self.now:g} {', '.join([*self.queues, *self.topics, *self.outboxes]) or 'empty'}>"
 
+    def __contains__(self, thing: object) -> bool:
+        return any(each is thing for each in self._all())
+
     def queue(self, name: str = "queue", declaration: Queue | None = None, **settings: Any) -> StandardQueue:
         """Make a standard queue.
 

@@ -22,16 +22,17 @@ gives messages back, and crashes: at any `crash_point()` that its surroundings p
 delete. The queue redelivers, duplicates and dead-letters. Jumps in time are aimed at deadlines and just beside them. At
 the end of an example all that is left is delivered and handled without faults. A failure carries the story of its
 example as a note.
+
+An example has 30 steps; `Charging.TestCase.settings` are Hypothesis's settings, as of any of its machines. A subclass may
+have rules of its own, made of the steps of `Workbench`.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from random import Random
-from typing import Any, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import initialize, rule
 
 from msgsim.bus.chance import Ghost
 from msgsim.bus.fifo import FifoQueue
@@ -39,28 +40,30 @@ from msgsim.bus.queue import Queue, Redrive
 from msgsim.bus.standard import StandardQueue
 from msgsim.quotas import DEDUPLICATION_INTERVAL
 from msgsim.testing.invariants import check_order
-from msgsim.testing.strategies import times_around
+from msgsim.testing.strategies import points_around
 from msgsim.testing.workbench import Crash, Held, Workbench
 
-T = TypeVar("T")
-
-
-def _of(choose: Callable[[Any], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    """A strategy that depends on the machine as it is."""
-    return st.runner().flatmap(choose)
-
-
-_held = _of(lambda machine: st.sampled_from(machine.in_turn()))
+# What is chosen from is not known before a rule runs: rules draw a number, and take it modulo what there is. So an
+# example stays valid when earlier steps are left out of it, and shrinks well.
+_which = st.integers(0, 9)
 _limits = st.sampled_from([10, 1, 3])
 _groups = st.sampled_from(["g", "g", "h", "i"])
 
 
 def _bodies(most: int) -> st.SearchStrategy[list[str]]:
-    return _of(lambda machine: st.lists(machine.bodies(), min_size=1, max_size=most))
+    return st.runner().flatmap(lambda machine: st.lists(machine.bodies(), min_size=1, max_size=most))
+
+
+def _moment(machine: Workbench, number: int) -> float:
+    moments = points_around(machine.deadlines(), machine.now)
+    return moments[number % len(moments)]
 
 
 class Machine(Workbench):
-    """The rules that both kinds of machines have."""
+    """The rules that both kinds of machines have.
+
+    Where a rule needs a delivery and the consumer has none in hand, it receives first, and waits for it.
+    """
 
     @rule(limit=_limits, patient=st.booleans())
     def receive(self, limit: int, patient: bool) -> None:
@@ -69,83 +72,85 @@ class Machine(Workbench):
             self.go_on()
             self.receives(limit)
 
-    @precondition(lambda self: self.hands)
-    @rule(held=_held)
-    def process(self, held: Held) -> None:
+    @rule(which=_which)
+    def process(self, which: int) -> None:
         """The consumer handles a delivery, and deletes it."""
-        self.work(held)
+        for held in self.takes_up(which):
+            self.work(held)
 
-    @rule(to=_of(lambda machine: times_around(machine.deadlines(), since=machine.now)))
+    @rule(to=st.builds(_moment, st.runner(), st.integers(0, 15)))
     def advance(self, to: float) -> None:
         """Time passes: to a deadline, just before or after it, or in between."""
         self.go(to)
 
-    @precondition(lambda self: self.hands)
-    @rule(held=_held, after=st.integers(0, 3))
-    def crash(self, held: Held, after: int) -> None:
+    @rule(which=_which, after=st.sampled_from([0, 0, 0, 1, 1, 2, 3]))
+    def crash(self, which: int, after: int) -> None:
         """The consumer dies while it handles a delivery: after some crash points, or else before the delete.
 
         With it dies what else it has in hand.
         """
-        self.reached.add("crash")
-        self.tell(f"the consumer handles {held.label}, and crashes")
-        self.fuse = after
-        try:
-            with suppress(Crash, *self.failures):
-                self.consume(held.delivery)
-        finally:
-            self.fuse = inf
-        self.hands.clear()
-        self.boot()
+        for held in self.takes_up(which):
+            self.reached.add("crash")
+            self.tell(f"the consumer handles {held.label}")
+            self.fuse = after
+            where = "before the delete"
+            try:
+                with suppress(*self.failures):
+                    self.consume(held.delivery)
+            except Crash:
+                where = f"at crash point {after + 1}"
+            finally:
+                self.fuse = inf
+            self.tell(f"and crashes {where}")
+            self.hands.clear()
+            self.boot()
 
-    @precondition(lambda self: self.hands)
-    @rule(held=_held)
-    def redeliver(self, held: Held) -> None:
+    @rule(which=_which)
+    def redeliver(self, which: int) -> None:
         """The consumer is slow: a visibility timeout passes, and it receives again while it still has the first one."""
-        self.go(max(self.now, held.until))
-        self.receives()
+        for held in self.takes_up(which):
+            self.go(max(self.now, held.until))
+            self.receives()
 
-    @precondition(lambda self: self.hands)
-    @rule(held=_held)
-    def late(self, held: Held) -> None:
+    @rule(which=_which)
+    def late(self, which: int) -> None:
         """The consumer handles a delivery whose timeout has passed, and deletes by its expired handle."""
-        self.go(max(self.now, held.until))
-        self.work(held)
+        for held in self.takes_up(which):
+            self.go(max(self.now, held.until))
+            self.work(held)
 
-    @precondition(lambda self: self.hands)
-    @rule(held=_held, timeout=st.sampled_from([60.0, 1.0]))
-    def extend(self, held: Held, timeout: float) -> None:
+    @rule(which=_which, timeout=st.sampled_from([60.0, 1.0]))
+    def extend(self, which: int, timeout: float) -> None:
         """A heartbeat: the consumer asks for more time."""
-        if self.hides(held, timeout):
-            self.tell(f"{held.label} stays hidden for {timeout:g} s from now")
+        for held in self.takes_up(which):
+            if self.hides(held, timeout):
+                self.tell(f"{held.label} stays hidden for {timeout:g} s from now")
 
-    @precondition(lambda self: self.hands)
-    @rule(held=_held)
-    def nack(self, held: Held) -> None:
+    @rule(which=_which)
+    def nack(self, which: int) -> None:
         """The consumer gives a delivery back."""
-        self.reached.add("nack")
-        self.tell(f"{held.label} is given back")
-        self.hands.remove(held)
-        self.hides(held, 0.0)
-        self.gives_up(held)
+        for held in self.takes_up(which):
+            self.gives_back(held)
 
-    @precondition(lambda self: self.hands and self.declaration.redrive)
-    @rule(held=_held)
-    def dead_letter(self, held: Held) -> None:
+    @rule(which=_which)
+    def dead_letter(self, which: int) -> None:
         """The consumer gives a message back as often as it comes, until the queue has enough of it."""
-        message_id = held.delivery.message_id
-        again = [held]
+        again = self.takes_up(which)
         for _ in range(10):
-            if not again:
-                break
-            self.nack(again[0])
-            again = [each for each in self.receives() if each.delivery.message_id == message_id]
+            for held in again:
+                self.gives_back(held)
+                message_id = held.delivery.message_id
+                again = [each for each in self.receives() if each.delivery.message_id == message_id]
 
 
 class QueueMachine(Machine):
-    """A consumer behind a standard queue."""
+    """A consumer behind a standard queue.
 
-    declaration = Queue(visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=3))
+    Of 1,000 examples with a consumer that never fails, 72 % see a redelivery, 62 % an expired handle, 53 % a message that
+    is given back, 49 % a dead letter, 46 % a duplicate and 35 % a crash; `shares` counts them for a machine of your own.
+    """
+
+    declaration = Queue(visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=5))
     queue: StandardQueue
 
     def make_queue(self) -> StandardQueue:
@@ -168,10 +173,13 @@ class QueueMachine(Machine):
         """A producer sends."""
         self._send(bodies, delay)
 
-    @precondition(lambda self: self.known())
-    @rule(held=_of(lambda machine: st.sampled_from(machine.known())))
-    def duplicate(self, held: Held) -> None:
+    @rule(which=_which)
+    def duplicate(self, which: int) -> None:
         """The queue delivers once more what is in flight or deleted already, and it is handled (SQS-DUP-1)."""
+        known = self.known()
+        if not known:
+            return
+        held = known[which % len(known)]
         self.reached.add("duplicate")
         ghost = Ghost(held.delivery.message)
         ghost.appear()
@@ -186,9 +194,12 @@ class FifoMachine(Machine):
 
     What it cannot handle, and so what it gives back, ends its work on the rest of that group. Producers send again when
     they lost the response, and the queue drops that (FIFO-DUP-2).
+
+    Of 1,000 examples with a consumer that never fails, 79 % see a redelivery, 64 % a dead letter, 61 % an expired handle,
+    56 % a message that is given back, 46 % a repeated send, 42 % a crash and 40 % a group that blocks what comes after.
     """
 
-    declaration = Queue(fifo=True, visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=3))
+    declaration = Queue(fifo=True, visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=5))
     queue: FifoQueue
 
     def make_queue(self) -> FifoQueue:
@@ -230,14 +241,15 @@ class FifoMachine(Machine):
         """A producer sends."""
         self._send(bodies, group)
 
-    @rule(which=_of(lambda machine: st.integers(0, len(machine.sent) - 1)))
+    @rule(which=_which)
     def resend(self, which: int) -> None:
         """A producer did not get the response, and sends again in time; nothing comes of it (FIFO-DUP-2)."""
-        message = self.sent[which]
+        number = which % len(self.sent)
+        message = self.sent[number]
         if self.now < message.sent_at + DEDUPLICATION_INTERVAL.low:
             self.reached.add("deduplicated")
             group = getattr(message, "group_id", None)
-            self.queue.send(message.body, self.now, group_id=group, deduplication_id=str(which + 1))
+            self.queue.send(message.body, self.now, group_id=group, deduplication_id=str(number + 1))
 
     def holds(self) -> None:
         """The consumer's promise, and the queue's own."""

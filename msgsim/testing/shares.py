@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from msgsim.testing.workbench import Workbench
@@ -32,13 +32,7 @@ def shares(machine: type[Workbench], *, examples: int = 1_000) -> dict[str, floa
         counts.update(reached)
 
     counting: Any = type(machine.__name__, (machine,), {"note_reached": note_reached})
-    chosen = settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    its_own: settings = machine.TestCase.settings
+    chosen = settings(its_own, max_examples=examples, derandomize=True, database=None, phases=[Phase.generate])
     run_state_machine_as_test(counting, settings=chosen)
     return {state: counts[state] / tried for state in sorted(counts)}

@@ -79,15 +79,19 @@ def times_around(deadlines: Iterable[float], *, since: float = -inf) -> st.Searc
     Raises:
         DeclarationError: there is no time to draw.
     """
-    known = sorted({float(deadline) for deadline in deadlines if isfinite(deadline) and deadline >= since})
-    sides = [0.0, -inf, inf]
-    points = [deadline if not side else nextafter(deadline, side) for deadline in known for side in sides]
-    points = [since] * isfinite(since) + [point for point in points if point >= since]
+    points = points_around(deadlines, since)
     if not points:
         raise DeclarationError("times_around.deadlines", "there are none, and no `since`")
     edges = sorted({*points})
     between = [st.floats(low, high) for low, high in pairwise(edges) if nextafter(low, inf) < high]
     return st.one_of(st.sampled_from(points), *between)
+
+
+def points_around(deadlines: Iterable[float], since: float = -inf) -> list[float]:
+    """The times of `times_around` that are at or beside a deadline; the simplest first [s]."""
+    known = sorted({float(deadline) for deadline in deadlines if isfinite(deadline) and deadline >= since})
+    beside = [nextafter(deadline, side) for side in (-inf, inf) for deadline in known]
+    return [since] * isfinite(since) + known + [point for point in beside if point >= since]
 
 
 @st.composite
@@ -171,7 +175,12 @@ def scenarios(draw: st.DrawFn, *, fifo: bool | None = None, most_queues: int = 3
         fifo: whether the queues are FIFO queues, which topics do not deliver to; None for both kinds of scenarios.
         most_queues: 1 to 3.
         horizon: of the scenarios [s].
+
+    Raises:
+        DeclarationError: `most_queues` is not allowed.
     """
+    if not 1 <= most_queues <= len(_NAMES):
+        raise DeclarationError("scenarios.most_queues", f"{most_queues!r} is not allowed; allowed: 1 to {len(_NAMES)}")
     is_fifo = draw(st.booleans()) if fifo is None else fifo
     pools = _some(workers(_NEXT, actions=[SendMessage(_NEXT), SendEmail(_OUTBOX)]), most=2)
     members = draw(_some(st.tuples(queues(fifo=is_fifo, redrive_to=[_NEXT]), pools), least=1, most=most_queues))
@@ -201,10 +210,8 @@ def scenarios(draw: st.DrawFn, *, fifo: bool | None = None, most_queues: int = 3
 
 def _some(strategy: st.SearchStrategy[T], *, least: int = 0, most: int) -> st.SearchStrategy[list[T]]:
     """Up to `most` values; each can be left out for itself, which shrinks better than a list of large values does."""
-    chosen = st.tuples(*[st.tuples(st.booleans(), strategy)] * most)
-    return chosen.map(
-        lambda drawn: [value for wanted, value in drawn if wanted] or [value for _, value in drawn[:least]]
-    )
+    slots: list[st.SearchStrategy[T | None]] = [strategy] * least + [st.none() | strategy] * (most - least)
+    return st.tuples(*slots).map(lambda drawn: [value for value in drawn if value is not None])
 
 
 def _redriven(queue: Queue, following: str | None) -> Queue:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, ClassVar, Self, cast
 
-from hypothesis import currently_in_test_context, event
+from hypothesis import HealthCheck, Phase, currently_in_test_context, event, settings
 from hypothesis import strategies as st
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, invariant
@@ -13,8 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from msgsim.bus.message import Message
 from msgsim.bus.queue import LiveQueue, Queue
 from msgsim.bus.receipts import Delivery
-from msgsim.errors import InvalidParameterValue, OverLimit
+from msgsim.errors import DeclarationError, InvalidParameterValue, OverLimit, TimeRanBackwards
+from msgsim.testing.driving import handler_of
 from msgsim.testing.invariants import check_conservation, check_receive_counts
+
+STEPS = 30
+"""Rules that run in an example, unless its settings say otherwise: enough to get into trouble, and few to leave out."""
 
 PATIENCE = 1_000
 """Rounds after which a queue that does not empty is left alone: its consumer never wants some message deleted."""
@@ -56,7 +60,7 @@ class Workbench(RuleBasedStateMachine):
         queue: the live queue.
         world: what `make_world` made.
         consumer: what `make_consumer` made.
-        sent: the messages sent so far.
+        sent: the messages that rules have sent so far.
         deliveries: all that the queue delivered, in order; duplicates that a rule hands over are not in it.
         hands: deliveries that the consumer has received and not yet handled.
         story: what happened, a line for each thing.
@@ -65,6 +69,15 @@ class Workbench(RuleBasedStateMachine):
 
     declaration: ClassVar[Queue]
     failures: ClassVar[tuple[type[Exception], ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.TestCase.settings = settings(
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            stateful_step_count=STEPS,
+            phases=[phase for phase in settings().phases if phase != Phase.explain],  # the story explains more
+        )
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,6 +97,8 @@ class Workbench(RuleBasedStateMachine):
         self.consumer: Any = None
         self.start()
         self.boot()
+        if type(self).consume is Workbench.consume:
+            handler_of(self.consumer, f"{type(self).__name__}.consumer")
 
     # ---------------------------------------------------------------- for subclasses
 
@@ -113,8 +128,7 @@ class Workbench(RuleBasedStateMachine):
 
     def consume(self, delivery: Delivery) -> Any:
         """Handle a delivery; False if it must not be deleted. By default that is left to `consumer`."""
-        handle = getattr(self.consumer, "consume", self.consumer)
-        return handle(delivery)
+        return handler_of(self.consumer, f"{type(self).__name__}.consumer")(delivery)
 
     def check(self) -> None:
         """What must hold after every step; raises AssertionError if it does not."""
@@ -136,7 +150,8 @@ class Workbench(RuleBasedStateMachine):
 
         Args:
             consumer: called with the world, at the start and after each crash; makes an object with
-                `consume(delivery)`, or a function of a delivery.
+                `consume(delivery)`, or a function of a delivery. Of a function that keeps nothing of its own:
+                `lambda world: handle`.
             world: called with the machine, whose `crash_point` it may want; makes what survives crashes.
             queue: instead of `declaration`.
             check: called with the world after every step; raises AssertionError.
@@ -144,7 +159,28 @@ class Workbench(RuleBasedStateMachine):
 
         Returns:
             A subclass: `.TestCase` of it is a test, `run_state_machine_as_test` runs it.
+
+        Raises:
+            DeclarationError: `consumer` cannot be called, or `queue` is no declaration of a queue of this kind.
         """
+        if not callable(consumer):
+            raise DeclarationError("using.consumer", f"{consumer!r} cannot be called with a world, to make a consumer")
+        declared = cls.declaration if queue is None else queue
+        if not isinstance(declared, Queue) or declared.fifo != cls.declaration.fifo:
+            given = f"fifo={declared.fifo}" if isinstance(declared, Queue) else repr(queue)
+            allowed = f"a Queue with fifo={cls.declaration.fifo}"
+            raise DeclarationError("using.queue", f"{given} is not allowed; allowed for a {cls.__name__}: {allowed}")
+
+        def make_consumer(machine: Self) -> Any:
+            try:
+                return consumer(machine.world)
+            except Exception as error:
+                name = getattr(consumer, "__name__", "consumer")
+                error.add_note(
+                    f"{name} was called with the world, to make a consumer; if it is itself a function of a delivery: "
+                    f"using(lambda world: {name})"
+                )
+                raise
 
         def make_world(machine: Self) -> Any:
             return None if world is None else world(machine)
@@ -159,13 +195,14 @@ class Workbench(RuleBasedStateMachine):
 
         members = {
             "__doc__": cls.__doc__,
-            "declaration": cls.declaration if queue is None else queue,
+            "declaration": declared,
             "make_world": make_world,
-            "make_consumer": lambda machine: consumer(machine.world),
+            "make_consumer": make_consumer,
             "check": check_world,
             "settled": check_settled,
         }
-        return cast("type[Self]", type(f"{getattr(consumer, '__name__', '')}{cls.__name__}", (cls,), members))
+        name = getattr(consumer, "__name__", "")
+        return cast("type[Self]", type(f"{name if name.isidentifier() else ''}{cls.__name__}", (cls,), members))
 
     # ---------------------------------------------------------------- for consumers and their surroundings
 
@@ -180,7 +217,11 @@ class Workbench(RuleBasedStateMachine):
         self.fuse -= 1
 
     def elapse(self, seconds: float) -> None:
-        """Let time pass while the consumer is at work [s]."""
+        """Let time pass while the consumer is at work [s].
+
+        Raises:
+            TimeRanBackwards: `seconds` is negative.
+        """
         self.go(self.now + seconds)
 
     # ---------------------------------------------------------------- what there is
@@ -214,7 +255,9 @@ class Workbench(RuleBasedStateMachine):
         self.story.append(f"{self.now:>12g} s  {line}")
 
     def go(self, now: float) -> None:
-        """Move the clock."""
+        """Move the clock; TimeRanBackwards if that is back."""
+        if not now >= self.now:
+            raise TimeRanBackwards.at(type(self).__name__, now, self.now)
         self.now = now
 
     def go_on(self) -> None:
@@ -256,6 +299,14 @@ class Workbench(RuleBasedStateMachine):
         self.hands += received
         return received
 
+    def takes_up(self, which: int) -> list[Held]:
+        """One of the deliveries in hand, or else of those that come next, be it by waiting; none if none comes."""
+        if not self.hands and not self.receives():
+            self.go_on()
+            self.receives()
+        ready = self.in_turn()
+        return [ready[which % len(ready)]] if ready else []
+
     def handles(self, held: Held) -> bool:
         """Have the consumer handle a delivery; whether it may be deleted then."""
         self.tell(f"the consumer handles {held.label}")
@@ -290,6 +341,14 @@ class Workbench(RuleBasedStateMachine):
         if self.now >= held.until:
             self.reached.add("expired handle")
 
+    def gives_back(self, held: Held) -> None:
+        """Make a delivery visible again at once."""
+        self.reached.add("nack")
+        self.tell(f"{held.label} is given back")
+        self.hands.remove(held)
+        self.hides(held, 0.0)
+        self.gives_up(held)
+
     def gives_up(self, held: Held) -> None:
         """What follows from a delivery that the consumer did not handle."""
 
@@ -317,6 +376,10 @@ class Workbench(RuleBasedStateMachine):
     # ---------------------------------------------------------------- what is looked at
 
     @invariant()
+    def always(self) -> None:
+        """What `holds` says; that is none itself, since Hypothesis forgets an invariant that a subclass overrides."""
+        self.holds()
+
     def holds(self) -> None:
         """The consumer's promise, and the queue's own."""
         self.check()

@@ -1,7 +1,10 @@
 """Driving a consumer: each kind of fault strikes once, at its time."""
 
+import pytest
+
 import msgsim as ms
 from msgsim.bus.receipts import Delivery
+from msgsim.errors import DeclarationError
 from msgsim.testing import Bus, Fault, drive
 
 
@@ -94,3 +97,34 @@ def test_the_last_of_a_message_may_be_its_retention() -> None:
     queue.receive(bus.now, visibility_timeout=100)
     assert drive(bus, queue, log) == []
     assert queue.expired == 1
+
+
+def test_a_consumer_may_be_an_object() -> None:
+    class Consumer:
+        def consume(self, delivery: Delivery) -> bool:
+            return delivery.receive_count > 1
+
+    bus, queue, _ = made("a")
+    assert [each.receive_count for each in drive(bus, queue, Consumer())] == [1, 2]
+
+
+def test_what_cannot_be_driven() -> None:
+    bus, queue, log = made("a")
+    with pytest.raises(DeclarationError, match=r"drive.consumer: None is no function of a delivery, and has no `cons"):
+        drive(bus, queue, None)
+    with pytest.raises(
+        DeclarationError, match=r"drive.queue: .* is not on <Bus now=0 empty>: only what is on it is mov"
+    ):
+        drive(Bus(), queue, log)
+    with pytest.raises(DeclarationError, match=r"drive.duration: -1 is not allowed; allowed: 0 s or more"):
+        drive(bus, queue, log, duration=-1)
+    assert log.lines == []
+
+
+def test_a_queue_that_was_made_elsewhere_is_put_on_the_bus() -> None:
+    bus = Bus()
+    log = Log(bus)
+    queue = bus.add(ms.StandardQueue(ms.Queue()))
+    queue.send("a", bus.now)
+    drive(bus, queue, log)
+    assert log.lines == [(0, "a", 1)]

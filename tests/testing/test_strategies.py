@@ -23,7 +23,7 @@ from msgsim.testing import (
     workers,
 )
 
-quick = settings(max_examples=2_000, database=None, phases=[Phase.generate, Phase.shrink])
+quick = settings(max_examples=2_000, database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
 
 
 def simplest(strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool] = lambda _: True) -> Any:
@@ -159,6 +159,12 @@ def test_scenarios_can_be_narrowed(scenario: ms.Scenario) -> None:
     assert set(scenario.queues) == {"q"}
     assert all(queue.fifo for queue in scenario.queues.values())
     assert scenario.topics == {}
+
+
+@pytest.mark.parametrize("most", [0, 4])
+def test_a_scenario_has_one_to_three_queues(most: int) -> None:
+    with pytest.raises(DeclarationError, match=f"scenarios.most_queues: {most} is not allowed; allowed: 1 to 3"):
+        simplest(scenarios(most_queues=most))
 
 
 # ---------------------------------------------------------------- faults
