@@ -176,11 +176,12 @@ class Run:
             group: only the messages of this group of a fair queue; for samples.
 
         Raises:
-            UnknownName: no such entity, metric or group, or the metric is a counter; or `q` is out of range.
+            UnknownName: no such entity, metric or group, or the metric is a counter.
+            DeclarationError: `q` is not a number from 0 to 1.
         """
         q = plain(q)
         if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 <= q <= 1:
-            raise UnknownName(f"{q!r} is not a quantile; allowed: 0 to 1")
+            raise DeclarationError("q", f"{q!r} is not a quantile; allowed: 0 to 1")
         return quantile(self._ordered(entity, metric, group), q)
 
     def stat(self, entity: str, metric: str, statistic: str, *, group: str | None = None) -> float:

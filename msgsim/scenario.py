@@ -16,7 +16,7 @@ from msgsim.engine.actions import Action, Join, Publish, SendEmail, SendMessage
 from msgsim.engine.curves import Sum
 from msgsim.engine.flows import Flows
 from msgsim.engine.traffic import Traffic
-from msgsim.engine.workers import Workers
+from msgsim.engine.workers import SHORTEST, Workers
 from msgsim.errors import DeclarationError, UnknownName, no_such
 from msgsim.quotas import MAX_MESSAGES, PUBLISHED, SETS, WAIT_TIME
 
@@ -85,6 +85,8 @@ class Scenario:
         self.joins()
         self._check_groups()
         self._check_messages()
+        for name, queue in self.queues.items():
+            self.check_returns(name, queue)
         most = LAST_SECOND - min(self.horizon, LAST_SECOND)
         check_number("Scenario.horizon", self.horizon, above=True, high=LAST_SECOND, unit="s", rule=CALENDAR)
         check_number("Scenario.epoch", self.epoch, high=most, unit="s since 1970", rule=f"with the horizon {CALENDAR}")
@@ -243,6 +245,33 @@ class Scenario:
                 for place, part in enumerate(action.parts):
                     self._find("worker pool", part, f"{here}.parts.{place}")
                 self.check_actions(action.then, f"{here}.then")
+
+    def check_returns(self, name: str, queue: Queue) -> None:
+        """Check that a message which fails is not received again and again in no time, for ever.
+
+        Without a redrive policy, that takes a visibility timeout, or work that can be expected to last. Actions can
+        fail where they send emails, and handlers where they please.
+
+        Args:
+            name: of a queue of this scenario.
+            queue: as it is, or is going to be.
+
+        Raises:
+            DeclarationError: a message would never leave.
+        """
+        if queue.redrive is not None or queue.visibility_timeout >= SHORTEST:
+            return
+        for pool, workers in self.workers.items():
+            if workers.queue != name or queue.visibility_timeout + workers.service_time.mean >= SHORTEST:
+                continue
+            actions = self._placed(workers.on_success, "")
+            if workers.failure_rate or workers.handler or any(isinstance(action, SendEmail) for action, _ in actions):
+                problem = (
+                    f"{queue.visibility_timeout!r} is not allowed with the work of {pool!r}, which takes "
+                    f"{workers.service_time.mean:g} s and can fail: a message would be received again in no time, for "
+                    f"ever; allowed: together {SHORTEST} [s] or more, or a redrive policy"
+                )
+                raise DeclarationError(f"queues.{name}.visibility_timeout", problem)
 
     def _check_send(self, action: SendMessage, path: str) -> None:
         if self.queues[action.queue].fifo:

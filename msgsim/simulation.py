@@ -146,11 +146,11 @@ class Simulation:
 
         self._probe = Probe(Meter(name, kind, self._find(name, kind)) for name, kind in scenario.entities().items())
         self._readings = 0
-        self._timers = [Timer(self.env, self._look, Turn.PROBE)]
-        self._timers[0].arm(0.0)
+        self._next_look = Timer(self.env, self._look, Turn.PROBE)
+        self._next_look.arm(0.0)
+        self._end_of_warm_up = Timer(self.env, self._begin, Turn.FIRST)
         if self.warm_up:
-            self._timers.append(Timer(self.env, self._begin, Turn.FIRST))
-            self._timers[1].arm(self.warm_up)
+            self._end_of_warm_up.arm(self.warm_up)
 
     def __repr__(self) -> str:
         return f"<Simulation {self.scenario.title or 'untitled'!r} now={self.now:g} seed={self.seed}>"
@@ -325,8 +325,9 @@ class Simulation:
         """Refuse a change of attributes that would make the work of a queue noticed, which so far nobody could.
 
         Raises:
-            DeclarationError: says what to do.
+            DeclarationError: says what to do; or the queue would be one that the scenario cannot have.
         """
+        self.scenario.check_returns(name, queue)
         station = self._stations[name]
         after = None
         if target is not None:
@@ -431,7 +432,7 @@ class Simulation:
         self._probe.check(now)
         board.quiet = board.probing = False
         self._readings += 1
-        self._timers[0].arm(self._readings * self.probe_interval)
+        self._next_look.arm(self._readings * self.probe_interval)
 
 
 def _noticed(queue: Queue) -> str:

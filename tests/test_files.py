@@ -114,7 +114,7 @@ def queues(draw: st.DrawFn, dead: list[str]) -> ms.Queue:
         else st.none()
     )
     return ms.Queue(
-        visibility_timeout=draw(at_most(43_200)),
+        visibility_timeout=draw(at_most(43_200, 0.001)),
         delay=draw(at_most(900)),
         retention=draw(at_most(1_209_600, 60)),
         wait_time=draw(at_most(20)),
@@ -204,14 +204,14 @@ def pools(draw: st.DrawFn, queue_names: list[str], topic_names: list[str], outbo
         queue=draw(st.sampled_from(queue_names)),
         count=draw(st.integers(1, 10**6) | steps(st.integers(0, 100)) | curves()),
         batch_size=draw(st.integers(1, 10)),
-        wait_time=draw(at_most(20)),
-        poll_interval=draw(POSITIVE),
+        wait_time=draw(st.just(0.0) | at_most(20, 0.001)),
+        poll_interval=draw(st.floats(0.001, 1e9)),
         service_time=draw(distributions()),
         failure_rate=draw(st.floats(0, 1)),
         on_success=draw(st.lists(actions(queue_names, topic_names, outbox_names), max_size=3)),
         on_refusal=draw(st.just("return") | retry),
         delete=draw(st.sampled_from(["each", "batch"])),
-        heartbeat=draw(optional(st.floats(0, 43_200, exclude_min=True))),
+        heartbeat=draw(optional(st.floats(0.001, 43_200))),
     )
 
 

@@ -130,7 +130,7 @@ def test_the_quantile_of_a_gauge_is_over_the_probes_after_the_warm_up() -> None:
 
 @pytest.mark.parametrize("q", [-0.1, 1.1, float("nan"), True, "p99", None])
 def test_a_quantile_is_from_0_to_1(run: Run, q: Any) -> None:
-    with pytest.raises(UnknownName, match=r"is not a quantile; allowed: 0 to 1$"):
+    with pytest.raises(DeclarationError, match=r"^q: .* is not a quantile; allowed: 0 to 1$"):
         run.quantile("emails", "waiting_time", q)
 
 

@@ -555,3 +555,65 @@ def test_every_time_of_a_run_has_a_date() -> None:
         ms.Scenario(horizon=1e300)
     with pytest.raises(DeclarationError, match=r"^epoch: 1000000000000 is not allowed"):
         ms.Scenario.from_toml("epoch = 1000000000000")
+
+
+# ---------------------------------------------------------------- work that would never end
+
+
+def endless(timeout: float, service_time: Any, redrive: ms.Redrive | None = None, **pool: Any) -> ms.Scenario:
+    return ms.Scenario(
+        queues={"q": ms.Queue(visibility_timeout=timeout, redrive=redrive), "dead": ms.Queue()},
+        outboxes={"ses": ms.Outbox()},
+        workers={
+            "others": ms.Workers(queue="dead", count=1, service_time=0, failure_rate=1),
+            "w": ms.Workers(queue="q", count=1, service_time=service_time, **pool),
+        },
+    )
+
+
+FAILING: list[dict[str, Any]] = [
+    {"failure_rate": 0.5},
+    {"on_success": [ms.SendEmail("ses")]},
+    {"on_success": [ms.Join("all", parts=["w"], then=[ms.SendEmail("ses")])]},
+    {"handler": len},
+]
+
+
+@pytest.mark.parametrize("pool", FAILING)
+def test_a_message_that_fails_in_no_time_must_not_be_back_in_no_time(pool: dict[str, Any]) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        endless(0, 0, **pool)
+    assert str(caught.value) == (
+        "queues.q.visibility_timeout: 0.0 is not allowed with the work of 'w', which takes 0 s and can fail: a message "
+        "would be received again in no time, for ever; allowed: together 0.001 [s] or more, or a redrive policy"
+    )
+    with pytest.raises(DeclarationError, match=r"^queues\.q\.visibility_timeout: 1e-12 is not allowed"):
+        endless(1e-12, ms.Exponential(1e-9), **pool)
+    for allowed in (
+        endless(0.001, 0, **pool),
+        endless(0, 0.001, **pool),
+        endless(0.0005, ms.Exponential(0.0005), **pool),
+        endless(0, 0, ms.Redrive(to="dead", max_receive_count=1000), **pool),
+    ):
+        assert allowed.queues["q"].visibility_timeout <= 0.001
+
+
+def test_work_that_cannot_fail_may_be_over_in_no_time() -> None:
+    scenario = endless(0, 0, on_success=[ms.SendMessage("dead")])
+    assert scenario.workers["w"].service_time == ms.Fixed(0.0)
+
+
+def test_a_message_that_fails_in_no_time_is_dead_lettered_in_no_time() -> None:
+    scenario = endless(0, 0, ms.Redrive(to="dead", max_receive_count=1000), failure_rate=1.0)
+    simulation = ms.Simulation(scenario.vary("workers.others.failure_rate", 0))
+    simulation.queues["q"].send("x", 0.0)
+    simulation.run(1.0)
+    assert (simulation.queues["q"].received, simulation.queues["dead"].deleted) == (1000, 1)
+
+
+def test_a_change_on_the_way_must_not_make_work_endless_either() -> None:
+    simulation = ms.Simulation(endless(30, 0, failure_rate=0.5))
+    queue = simulation.queues["q"]
+    with pytest.raises(DeclarationError, match=r"^queues\.q\.visibility_timeout: 0\.0 is not allowed with the work"):
+        queue.set_attributes(0.0, visibility_timeout=0)
+    assert queue.intended.visibility_timeout == 30.0

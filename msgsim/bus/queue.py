@@ -710,7 +710,7 @@ class LiveQueue(Store):
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Do what is due by `now`; idempotent.
+        """Do what is due by `now`; idempotent. Whoever listens is told if something can be received again.
 
         Raises:
             InvalidParameterValue: `now` is infinite.
@@ -723,7 +723,10 @@ class LiveQueue(Store):
         self.looked_at = now
         if self.catch_up is not None:
             self.catch_up(now)
+        hidden = self.in_flight + self.delayed
         self.settle(now)
+        if self.in_flight + self.delayed < hidden and self.on_change is not None and self.receivable:
+            self.on_change()
 
     def check(self, now: float, *, deep: bool = True) -> None:
         """Assert that the books balance: every message that came is somewhere, once.

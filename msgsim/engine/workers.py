@@ -31,6 +31,9 @@ from msgsim.engine.stations import Station
 from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
 from msgsim.quotas import MAX_MESSAGES, SETS, VISIBILITY_TIMEOUT, WAIT_TIME
 
+SHORTEST = 0.001
+"""Polls, heartbeats and deliveries of one message are at least so far apart [s]: in no time they would never end."""
+
 
 def _check_count(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
     if isinstance(value, RateCurve):
@@ -49,15 +52,16 @@ class Workers:
         queue: name of the queue that they poll.
         count: how many; a curve for shifts, rounded to whole workers.
         batch_size: messages per receive, at most 10 (SQS-RCV-1).
-        wait_time: of a poll [s]; more than 0 is long polling (SQS-RCV-2).
-        poll_interval: pause after an empty short poll [s].
+        wait_time: of a poll [s], 0 or at least 0.001; more than 0 is long polling (SQS-RCV-2).
+        poll_interval: pause after an empty short poll [s], at least 0.001.
         service_time: per message [s]; a number is `Fixed`.
         failure_rate: probability that handling a message fails, after its whole service time.
         on_success: actions in order, before the message is deleted.
         on_refusal: when an action is refused: "return" leaves the message to its visibility timeout, a `Retry` tries
             again inside the worker first.
         delete: "each" message when it is done, or the "batch" at its end.
-        heartbeat: restart the visibility timeout of what is not done yet every so often [s] (SQS-VIS-12).
+        heartbeat: restart the visibility timeout of what is not done yet every so often [s], at least 0.001
+            (SQS-VIS-12).
         handler: a Python function that is called for each message.
         quotas: which limits hold for `batch_size` and `wait_time`: "published", or "relaxed" on a queue that has these.
     """
@@ -76,7 +80,7 @@ class Workers:
     on_success: Sequence[Action] = listed(Action, "an action (SendEmail, Publish, SendMessage, Join)")
     on_refusal: str | Retry = attrs.field(default="return")
     delete: str = choice("each", ("each", "batch"))
-    heartbeat: float | None = number(None, above=True, high=VISIBILITY_TIMEOUT.high, unit="s", optional=True)
+    heartbeat: float | None = number(None, low=SHORTEST, high=VISIBILITY_TIMEOUT.high, unit="s", optional=True)
     quotas: str | None = choice(None, SETS, optional=True)
 
     def __attrs_post_init__(self) -> None:
@@ -93,6 +97,11 @@ class Workers:
             raise DeclarationError("Workers.handler", f"{self.handler!r} is not a function f(delivery, context)")
         if not self.wait_time and not self.poll_interval:
             raise DeclarationError("Workers.poll_interval", "must be more than 0 [s] with wait_time=0: polls never end")
+        for name in ("wait_time", "poll_interval"):
+            value = getattr(self, name)
+            if 0.0 < value < SHORTEST:
+                problem = f"{value!r} is not allowed; allowed: 0, or {SHORTEST} or more [s]: polls would not end"
+                raise DeclarationError(f"Workers.{name}", problem)
 
 
 class Worker:

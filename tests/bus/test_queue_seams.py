@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import msgsim as ms
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import GONE, VISIBLE, Message
 from msgsim.bus.queue import Queue
 from msgsim.bus.standard import StandardQueue
@@ -166,6 +168,46 @@ class TestOnChange:
         queue.receive(2)
         queue.next_deadline()
         assert heard == []
+
+
+class TestOnChangeByTimeAlone:
+    """Who drives a live queue by `advance` is told what can be received again, as those are who send to it."""
+
+    @pytest.mark.parametrize("fifo", [False, True])
+    def test_is_called_when_a_delay_and_a_timeout_end(self, fifo: bool) -> None:
+        kind: Any = FifoQueue if fifo else StandardQueue
+        queue = kind(Queue(fifo=fifo, delay=5, visibility_timeout=10, content_based_deduplication=fifo), "q")
+        queue.send("a", 0, group_id="g")
+        heard: list[tuple[float, int]] = []
+        queue.on_change = lambda: heard.append((queue.looked_at, queue.visible))
+        for now in (nextafter(5, 0), 5, 6):
+            queue.advance(now)
+        assert heard == [(5, 1)]
+        queue.receive(7)
+        heard.clear()
+        for now in (nextafter(17, 0), 17, 18):
+            queue.advance(now)
+        assert heard == [(17, 1)]
+
+    def test_is_not_called_when_all_that_comes_back_is_too_old(self) -> None:
+        queue = make(retention=60, visibility_timeout=30)
+        queue.send("a", 0)
+        queue.receive(50)
+        heard: list[int] = []
+        queue.on_change = lambda: heard.append(queue.visible)
+        queue.advance(90)
+        assert (heard, queue.expired) == ([], 1)
+
+    def test_wakes_a_listener_of_a_simulation_that_nobody_else_works_in(self) -> None:
+        """A queue of chance has a station with an event per message, which does not listen while no poll waits."""
+        simulation = ms.Simulation(ms.Scenario(queues={"q": ms.Queue(delay=5, sampled=0.5)}))
+        queue = simulation.queues["q"]
+        heard: list[float] = []
+        queue.send("a", 0)
+        queue.on_change = lambda: heard.append(simulation.now)
+        simulation.run(7.0)
+        queue.advance(7.0)
+        assert heard == [7.0]
 
 
 class TestCatchUp:

@@ -293,7 +293,7 @@ class TestTheFuture:
     def test_is_refused_to_processes_and_move_tasks(self) -> None:
         simulation = self.simulation(lazy=True)
         dead = simulation.queues["dead"]
-        refused = []
+        refused: list[str] = []
 
         def process() -> Generator[Any, Any, None]:
             yield simulation.env.timeout(3.0)
@@ -303,16 +303,13 @@ class TestTheFuture:
             task = dead.start_move(3.0)
             with pytest.raises(TimeRanAhead) as raised:
                 task.advance(5.0)
-            refused.append(str(raised.value))
+            refused.append(str(raised.value).replace(repr(task), "<MoveTask>"))
 
         simulation.env.process(process())
         simulation.run(5.0)
         assert refused == [
             "dead: now=4 is in the future; the simulation is at 3.0: run it until then first",
-            (
-                "<MoveTask 'dead' RUNNING moved=0>: now=5.0 is in the future; the simulation is at 3.0: "
-                "run it until then first"
-            ),
+            "<MoveTask>: now=5.0 is in the future; the simulation is at 3.0: run it until then first",
         ]
 
     def test_is_anybodys_outside_of_a_simulation(self) -> None:

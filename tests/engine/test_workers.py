@@ -546,6 +546,13 @@ def test_a_pool_says_what_it_does() -> None:
         ({"batch_size": 11}, "Workers.batch_size: 11 is not allowed"),
         ({"wait_time": 21}, "Workers.wait_time: 21.0 is not allowed"),
         ({"heartbeat": 0}, "Workers.heartbeat: 0.0 is not allowed"),
+        ({"heartbeat": 1e-12}, "Workers.heartbeat: 1e-12 is not allowed; allowed: 0.001 to 43200 [s]"),
+        (
+            {"wait_time": 1e-12},
+            "Workers.wait_time: 1e-12 is not allowed; allowed: 0, or 0.001 or more [s]: polls would",
+        ),
+        ({"wait_time": nextafter(0.001, 0)}, "Workers.wait_time: 0.0009999999999999998 is not allowed"),
+        ({"wait_time": 0, "poll_interval": 1e-12}, "Workers.poll_interval: 1e-12 is not allowed; allowed: 0, or 0.001"),
         ({"on_success": ["delete"]}, "Workers.on_success.0: 'delete' is not an action"),
     ],
 )
