@@ -23,8 +23,8 @@ delete. The queue redelivers, duplicates and dead-letters. Jumps in time are aim
 the end of an example all that is left is delivered and handled without faults. A failure carries the story of its
 example as a note.
 
-An example has 30 steps; `Charging.TestCase.settings` are Hypothesis's settings, as of any of its machines. A subclass may
-have rules of its own, made of the steps of `Workbench`.
+An example has 30 steps; `Charging.TestCase.settings` are Hypothesis's settings, as of any of its machines. A subclass
+may have rules of its own, made of the steps of `Workbench`.
 """
 
 from contextlib import suppress
@@ -146,8 +146,8 @@ class Machine(Workbench):
 class QueueMachine(Machine):
     """A consumer behind a standard queue.
 
-    Of 1,000 examples with a consumer that never fails, 72 % see a redelivery, 62 % an expired handle, 53 % a message that
-    is given back, 49 % a dead letter, 46 % a duplicate and 35 % a crash; `shares` counts them for a machine of your own.
+    Of 1,000 examples with a consumer that never fails, 72 % see a redelivery, 62 % an expired handle, 53 % a message
+    that is given back, 49 % a dead letter, 46 % a duplicate and 35 % a crash. `shares` counts them for any machine.
     """
 
     declaration = Queue(visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=5))
@@ -195,8 +195,8 @@ class FifoMachine(Machine):
     What it cannot handle, and so what it gives back, ends its work on the rest of that group. Producers send again when
     they lost the response, and the queue drops that (FIFO-DUP-2).
 
-    Of 1,000 examples with a consumer that never fails, 79 % see a redelivery, 64 % a dead letter, 61 % an expired handle,
-    56 % a message that is given back, 46 % a repeated send, 42 % a crash and 40 % a group that blocks what comes after.
+    Of 1,000 examples with a consumer that never fails, 79 % see a redelivery, 64 % a dead letter, 61 % an expired
+    handle, 56 % a message that is given back, 46 % a repeated send, 42 % a crash and 40 % a blocked group.
     """
 
     declaration = Queue(fifo=True, visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=5))

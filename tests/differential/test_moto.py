@@ -3,11 +3,12 @@
 `test_departures.py` has the list, and shows each difference by itself.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("moto", reason="the comparison with moto needs it: pip install 'moto[sqs]'")
@@ -15,8 +16,8 @@ pytest.importorskip("moto", reason="the comparison with moto needs it: pip insta
 from tests.differential.departures import DEPARTURES
 from tests.differential.twins import ARN, Clock, Pair, Refusal, Twins, moto_on_a_clock
 
-PROGRAMS = settings.default.max_examples // 2 if settings.default else 25
-"""Half as many examples as elsewhere: one takes 50 ms."""
+same_programs = settings(max_examples=30, derandomize=True, database=None, deadline=None)
+"""Always the same, and fewer than elsewhere: one takes 50 ms."""
 
 GARBAGE = Pair("garbage", "garbage")
 COUNTERS = [
@@ -24,6 +25,7 @@ COUNTERS = [
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ]
+RESULTS = ("first receive", "redelivery", "nothing to receive")
 BACK = 3
 """Receives after which a message of a standard queue goes to the back (SQS-RCV-8)."""
 
@@ -102,6 +104,7 @@ class Comparison:
         self.ids: dict[str, str] = {}
         self.handles: dict[str, list[Pair]] = {"q": [], "dead": []}
         self.most_receives = 0
+        self.reached: Counter[str] = Counter()
 
     def on(self, operation: str, name: str, **params: Any) -> Pair:
         """An operation on a queue."""
@@ -115,7 +118,7 @@ class Comparison:
         short = Pair(*("" if each is None else each.code for each in codes))
         rule = (excuses or {}).get(short)
         assert rule in DEPARTURES, pair
-        event(f"excused by {rule}")
+        self.reached[rule] += 1
         return False
 
     def same_entries(self, pair: Pair, excuses: dict[Pair, str] | None = None) -> None:
@@ -139,11 +142,13 @@ class Comparison:
         """Compare what was received, message by message, in order."""
         ours, theirs = (each.get("Messages", []) for each in pair)
         assert [self.ids[each["MessageId"]] for each in ours] == [each["MessageId"] for each in theirs]
+        self.reached["nothing to receive"] += not ours
         for mine, other in zip(ours, theirs, strict=True):
             for key in ("Body", "MD5OfBody", "MessageAttributes", "MD5OfMessageAttributes"):
                 assert mine.get(key) == other.get(key), key
             counts = [each["Attributes"]["ApproximateReceiveCount"] for each in (mine, other)]
             assert counts[0] == counts[1]
+            self.reached["first receive" if counts[0] == "1" else "redelivery"] += 1
             self.most_receives = max(self.most_receives, int(counts[0]))
             for key in ("SentTimestamp", "ApproximateFirstReceiveTimestamp"):
                 # In a dead-letter queue, ours is the first receive there.
@@ -246,18 +251,26 @@ class Standard(Comparison):
             assert pair.ours == pair.theirs
 
 
-@pytest.mark.slow
-@settings(max_examples=PROGRAMS, deadline=None)
-@given(most=st.sampled_from([None, 1, 2]), program=STANDARD)
-def test_programs_on_standard_queues(moto: tuple[Any, Clock], most: int | None, program: list[tuple[Any, ...]]) -> None:
-    comparison = Standard(moto, most)
-    for step, *arguments in program:
-        getattr(comparison, step)(*arguments)
-        comparison.counted(*comparison.urls if step == "receive" else arguments[:1])
-        event(step)
-        if comparison.most_receives >= BACK:
-            event("ended by SQS-RCV-8")
-            return
+def test_programs_on_standard_queues(moto: tuple[Any, Clock]) -> None:
+    reached: Counter[str] = Counter()
+
+    @same_programs
+    @given(most=st.sampled_from([None, 1, 2]), program=STANDARD)
+    def compare(most: int | None, program: list[tuple[Any, ...]]) -> None:
+        comparison = Standard(moto, most)
+        for step, *arguments in program:
+            getattr(comparison, step)(*arguments)
+            comparison.counted(*comparison.urls if step == "receive" else arguments[:1])
+            reached[step] += 1
+            if comparison.most_receives >= BACK:
+                reached["SQS-RCV-8"] += 1
+                break
+        reached.update(comparison.reached)
+
+    compare()
+    steps = ["send", "send_batch", "receive", "delete", "delete_batch", "change", "change_batch", "purge", "wait"]
+    assert [step for step in [*steps, "create", "find", *RESULTS] if not reached[step]] == []
+    assert {rule for rule in reached if rule in DEPARTURES} <= {"SQS-VIS-8", "SQS-VIS-9", "SQS-RCV-8"}
 
 
 class Fifo(Comparison):
@@ -282,7 +295,7 @@ class Fifo(Comparison):
         pair = self.on("SendMessage", "q", **params)
         assert ("SequenceNumber" in pair.ours) == ("SequenceNumber" in pair.theirs)
         if pair.ours["MessageId"] in self.ids:
-            event("excused by FIFO-DUP-2")
+            self.reached["FIFO-DUP-2"] += 1
             return
         self.send_answer(pair)
         self.live[pair.ours["MessageId"]] = own
@@ -318,7 +331,7 @@ class Fifo(Comparison):
         ours = self.twins.ask_ours(operation, **params)
         if isinstance(ours, Refusal):
             assert rule in DEPARTURES
-            event(f"excused by {rule}")
+            self.reached[rule] += 1
             return
         assert self.same(Pair(ours, self.twins.ask_theirs(operation, **params)))
         if gone:
@@ -326,15 +339,24 @@ class Fifo(Comparison):
             self.held = None
 
 
-@pytest.mark.slow
-@settings(max_examples=PROGRAMS, deadline=None)
-@given(program=FIFO)
-def test_programs_on_a_group_of_a_fifo_queue(moto: tuple[Any, Clock], program: list[tuple[Any, ...]]) -> None:
-    comparison = Fifo(moto)
-    for step, *arguments in program:
-        getattr(comparison, step)(*arguments)
-        comparison.counted("q")
-        event(step)
+def test_programs_on_a_group_of_a_fifo_queue(moto: tuple[Any, Clock]) -> None:
+    reached: Counter[str] = Counter()
+
+    @same_programs
+    @given(program=FIFO)
+    def compare(program: list[tuple[Any, ...]]) -> None:
+        comparison = Fifo(moto)
+        for step, *arguments in program:
+            getattr(comparison, step)(*arguments)
+            comparison.counted("q")
+            reached[step] += 1
+        reached.update(comparison.reached)
+
+    compare()
+    assert [
+        step for step in ["send", "receive", "delete", "change", "wait", "purge", *RESULTS] if not reached[step]
+    ] == []
+    assert {rule for rule in reached if rule in DEPARTURES} <= {"FIFO-VIS-1", "FIFO-VIS-2", "FIFO-DUP-2"}
 
 
 def _entries(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
