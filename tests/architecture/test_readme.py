@@ -5,6 +5,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,25 @@ def test_the_example_prints_what_is_shown() -> None:
     with redirect_stdout(sink):
         exec(compile(source, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own source
     assert sink.getvalue() == shown
+
+
+def test_the_machine_finds_what_is_told() -> None:
+    from hypothesis import settings
+
+    ((_, source), (_, shown)) = next(pair for pair in pairwise(BLOCKS) if "QueueMachine" in pair[0][1])
+    assert len([line for line in source.splitlines() if line]) <= 12
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(source, "README.md", "exec"), names)  # noqa: S102 - our own source
+    case = names["TestPayments"]
+    case.settings = settings(case.settings, max_examples=300, derandomize=True, database=None)
+    with pytest.raises(AssertionError) as raised:
+        case().runTest()
+    message, title, *story = shown.splitlines()
+    assert message.startswith(f"AssertionError: {raised.value}")
+    [note] = [note for note in raised.value.__notes__ if note.startswith(title)]
+    told = [line.split() for line in note.splitlines()[1:]]
+    assert len(told) <= len(story) + 4  # which of the short stories it is depends on the version of Hypothesis
+    assert told[:3] == [line.split() for line in story[:3]]
 
 
 @pytest.mark.slow
