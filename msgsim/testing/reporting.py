@@ -44,7 +44,12 @@ def given_scenarios(
     Args:
         scenarios: None for `msgsim.testing.scenarios()`.
         seeds: None for the seeds 0 to 3.
+
+    Raises:
+        DeclarationError: `scenarios` is no strategy, such as the test itself where the parentheses are missing.
     """
+    if not (scenarios is None or isinstance(scenarios, st.SearchStrategy)):
+        raise DeclarationError("given_scenarios.scenarios", f"{scenarios!r} is no strategy; write @given_scenarios()")
     declared = any_scenarios() if scenarios is None else scenarios
     numbers = st.integers(0, 3) if seeds is None else seeds
 

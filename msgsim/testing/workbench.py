@@ -25,7 +25,11 @@ PATIENCE = 1_000
 
 
 class Crash(BaseException):
-    """The consumer's process dies here; `except Exception` does not catch it."""
+    """The consumer's process dies here; `except Exception` does not catch it.
+
+    A `finally` of the consumer runs all the same, as after no real death: what it does through a fake that has a
+    `crash_point()` before its effect is not done.
+    """
 
 
 class Held:

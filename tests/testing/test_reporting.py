@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import StopTest, Unsatisfiable
 
 import msgsim as ms
+from msgsim.errors import DeclarationError
 from msgsim.testing import given_scenarios, reporting, scenarios
 
 always_the_same = settings(
@@ -107,3 +108,12 @@ def test_scenarios_and_seeds_may_be_ones_own_and_other_arguments_pass() -> None:
 
     test("a fixture")
     assert seen == {("a fixture", 60, 11)}
+
+
+def test_forgotten_parentheses_are_noticed() -> None:
+    with pytest.raises(
+        DeclarationError, match=r"given_scenarios.scenarios: <function .*> is no strategy; write @given_s"
+    ):
+
+        @given_scenarios  # type: ignore[arg-type]
+        def test(scenario: ms.Scenario, seed: int) -> None: ...

@@ -149,11 +149,13 @@ def test_every_scenario_runs_and_its_books_balance(scenario: ms.Scenario, seed: 
     check_receive_counts(run)
 
 
+@settings(max_examples=50, deadline=None)
 @given(scenarios())
 def test_every_scenario_can_be_written_down(scenario: ms.Scenario) -> None:
     assert ms.Scenario.from_toml(scenario.to_toml()) == scenario
 
 
+@settings(max_examples=50, deadline=None)
 @given(scenarios(fifo=True, most_queues=1))
 def test_scenarios_can_be_narrowed(scenario: ms.Scenario) -> None:
     assert set(scenario.queues) == {"q"}
