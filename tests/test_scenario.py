@@ -617,3 +617,72 @@ def test_a_change_on_the_way_must_not_make_work_endless_either() -> None:
     with pytest.raises(DeclarationError, match=r"^queues\.q\.visibility_timeout: 0\.0 is not allowed with the work"):
         queue.set_attributes(0.0, visibility_timeout=0)
     assert queue.intended.visibility_timeout == 30.0
+
+
+# ---------------------------------------------------------------- FIFO queues
+
+
+FIFO = {"f": ms.Queue(fifo=True), "s": ms.Queue()}
+
+
+def to_fifo(**settings: Any) -> ms.Scenario:
+    return ms.Scenario(queues=FIFO, **settings)
+
+
+def passing(action: Any, queue: str = "s") -> dict[str, ms.Workers]:
+    return {"w": ms.Workers(queue=queue, count=1, service_time=1, on_success=[action])}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"topics": {"t": ms.Topic(subscriptions=[ms.Subscription(endpoint="f")])}},
+            "topics.t.subscriptions.0.endpoint: 'f': ",
+        ),
+        (
+            {"workers": passing(ms.SendMessage("f", delay=3, group_id="g"))},
+            "workers.w.on_success.0.delay: 'f' is a FIFO queue; it takes no delay of a message's own (FIFO-SND-4)",
+        ),
+        (
+            {"workers": passing(ms.SendMessage("s", deduplication_id="{n}"))},
+            "workers.w.on_success.0.deduplication_id: 's' is a standard queue; it takes none (SQS-SND-8)",
+        ),
+        (
+            {"traffic": {"x": ms.Traffic(to="f", rate=1)}},
+            "traffic.x.groups: is missing; 'f' is a FIFO queue, where each message has a group (FIFO-SND-1)",
+        ),
+        (
+            {"traffic": {"x": ms.Traffic(to="s", rate=1, deduplication_id="{n}")}},
+            "traffic.x.deduplication_id: 's' is no FIFO queue; it takes none (SQS-SND-8, SNS-PUB-7)",
+        ),
+        (
+            {"traffic": {"x": ms.Traffic(to="s", rate=1)}, "workers": passing(ms.SendMessage("f"))},
+            "workers.w.on_success.0.group_id: is missing; 'f' is a FIFO queue, where each message has a group, and",
+        ),
+        (
+            {
+                "traffic": {"x": ms.Traffic(to="s", rate=1)},
+                "workers": passing(ms.Join("all", parts=["w"], then=[ms.SendMessage("f")])),
+            },
+            "workers.w.on_success.0.then.0.group_id: is missing; 'f' is a FIFO queue",
+        ),
+        (
+            {"workers": passing(ms.SendMessage("s", body="x" * 2_000_000))},
+            "workers.w.on_success.0.body: ",
+        ),
+    ],
+)
+@pytest.mark.rule("FIFO-SND-1")
+@pytest.mark.rule("FIFO-SND-4")
+def test_what_a_fifo_queue_cannot_get_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        to_fifo(**settings)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_fifo_queue_takes_what_has_a_group() -> None:
+    for action in (ms.SendMessage("f", group_id="{n}"), ms.SendMessage("f", group_id="g", deduplication_id="{n}")):
+        assert to_fifo(traffic={"x": ms.Traffic(to="s", rate=1)}, workers=passing(action))
+    grouped = to_fifo(traffic={"x": ms.Traffic(to="s", rate=1, groups=3)}, workers=passing(ms.SendMessage("f")))
+    assert grouped.flows().grouped == {"s", "f"}

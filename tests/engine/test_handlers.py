@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import msgsim as ms
-from msgsim.engine.handlers import Context, Desk, Outcome
-from msgsim.errors import HandlerError
+from msgsim.engine.handlers import Context, Desk, LostHandler, Outcome
+from msgsim.errors import DeclarationError, HandlerError
 
 Answer = Callable[[Any, Context], Any]
 
@@ -226,3 +226,14 @@ def test_a_number_of_another_library_is_a_service_time(answer: Any) -> None:
 def test_what_is_no_time_is_refused(answer: Any) -> None:
     with pytest.raises(HandlerError, match=r"the handler of 'w' returned .*; allowed: nothing, a service time"):
         after(3.0, lambda *_: answer)
+
+
+def test_a_handler_that_was_lost_says_so() -> None:
+    lost = LostHandler("charge")
+    words = "the function charge did not pickle with its run; put it in again, such as with Scenario.vary"
+    with pytest.raises(HandlerError) as raised:
+        lost(None, None)  # type: ignore[arg-type]
+    assert str(raised.value) == words
+    with pytest.raises(DeclarationError) as caught:
+        ms.Simulation(scenario(lost))
+    assert str(caught.value) == f"workers.w.handler: {words}"

@@ -320,3 +320,60 @@ class TestTheFuture:
         topic.publish("x", 1e6)
         account.send_email(EMAIL, 1e6)
         assert (queue.sent, account.accepted) == (2, 1)
+
+
+class TestWhatIsInForceLater:
+    @pytest.mark.parametrize("lazy", [True, False])
+    @pytest.mark.rule("SQS-ATT-2")
+    def test_a_higher_limit_wakes_the_polls_that_wait_for_it(self, lazy: bool) -> None:
+        """Asked for at 1: the limit is in force at 6, the retention at 11."""
+        queue = ms.Queue(max_in_flight=1, attribute_lag=5, retention_lag=10)
+        declared = scenario(queue, rate=0, batch_size=1, service_time=100.0)
+        simulation = ms.Simulation(declared, lazy=lazy)
+        live = simulation.queues["q"]
+        for _ in range(3):
+            live.send("x", 0.0)
+        simulation.run(1.0)
+        live.set_attributes(1.0, max_in_flight=2, retention=7200.0)
+        seen = []
+        for until in (5.9, 6.0, 10.9, 11.0):
+            simulation.run(until)
+            seen.append((live.counts(until).in_flight, live.declaration.retention))
+        assert seen == [(1, 345_600.0), (2, 345_600.0), (2, 345_600.0), (2, 7_200.0)]
+
+    def test_a_queue_that_becomes_fair_on_the_way_is_the_same_with_an_event_per_message(self) -> None:
+        drive = at(50.5, lambda simulation: simulation.queues["q"].send("own", simulation.now, group_id="g"))
+        run = assert_twins(scenario(ms.Queue(visibility_timeout=5), failure_rate=0.1), 100.0, drive=drive, probe=5)
+        assert run.total("q", "deleted") > 400
+
+
+class TestStaffOfAFifoQueue:
+    """Who is hired or sent away at the instant at which something happens."""
+
+    @staticmethod
+    def simulation(*, lazy: bool) -> ms.Simulation:
+        declared = ms.Scenario(
+            queues={"q": ms.Queue(fifo=True)},
+            workers={"w": ms.Workers(queue="q", count=1, service_time=1.0)},
+        )
+        return ms.Simulation(declared, lazy=lazy)
+
+    @pytest.mark.parametrize("lazy", [True, False])
+    def test_who_is_hired_and_sent_away_at_once_does_nothing(self, lazy: bool) -> None:
+        simulation = self.simulation(lazy=lazy)
+        simulation.run(5.0)
+        pool = simulation.workers["w"]
+        pool.resize(4, 5.0)
+        pool.resize(0, 5.0)
+        simulation.queues["q"].send("x", 5.0, group_id="g", deduplication_id="1")
+        simulation.run(30.0)
+        assert (pool.count, pool.processed, simulation.queues["q"].counts(30.0)) == (0, 0, (1, 0, 0))
+
+    @pytest.mark.parametrize("lazy", [True, False])
+    def test_a_poll_that_is_cancelled_gets_nothing_of_what_has_just_come(self, lazy: bool) -> None:
+        simulation = self.simulation(lazy=lazy)
+        simulation.run(5.0)
+        simulation.queues["q"].send("x", 5.0, group_id="g", deduplication_id="1")
+        simulation.workers["w"].resize(0, 5.0)
+        simulation.run(30.0)
+        assert simulation.queues["q"].counts(30.0) == (1, 0, 0)

@@ -3,6 +3,7 @@
 from math import inf
 from typing import Any
 
+import attrs
 import pytest
 
 import msgsim as ms
@@ -128,6 +129,97 @@ def test_a_source_keeps_its_own_attributes() -> None:
     ],
 )
 def test_sources_that_cannot_be(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        scenario(**settings)
+    assert words in str(caught.value)
+
+
+# ---------------------------------------------------------------- groups, and events that are sent again
+
+
+def told(delivery: Any) -> tuple[float, str, str | None]:
+    return (delivery.sent_at, delivery.body, delivery.group_id)
+
+
+THREE = ms.Steps([(0.0, 1.0), (3.0, 0.0)])
+"""Events at 0.5, 1.5 and 2.5, and no more."""
+
+
+@both
+@pytest.mark.parametrize("to", ["q", "t"])
+@pytest.mark.parametrize("resend", [0.0, 1e-300])
+def test_each_event_has_a_group(to: str, resend: float, lazy: bool) -> None:
+    groups = ms.GroupShares({"g": 1})
+    simulation = after(9.0, lazy=lazy, to=to, rate=THREE, groups=groups, resend=resend)
+    assert [told(delivery) for delivery in received(simulation)] == [
+        (0.5, "message 1", "g"),
+        (1.5, "message 2", "g"),
+        (2.5, "message 3", "g"),
+    ]
+    assert (simulation.traffic["s"].arrivals, simulation.traffic["s"].resent) == (3, 0)
+    assert simulation.traffic["s"].time == inf
+
+
+def test_groups_change_no_arrival() -> None:
+    times = [
+        [delivery.sent_at for delivery in received(after(9.0, process="poisson", groups=groups))]
+        for groups in (None, 3, ms.ZipfGroups(7))
+    ]
+    assert times[0] == times[1] == times[2]
+
+
+@both
+@pytest.mark.rule("SQS-DUP-2")
+@pytest.mark.parametrize("to", ["q", "t"])
+@pytest.mark.parametrize("groups", [None, ms.GroupShares({"g": 1})])
+def test_an_event_that_is_sent_again_is_two_messages_of_one_origin(to: str, groups: Any, lazy: bool) -> None:
+    group = None if groups is None else "g"
+    simulation = after(9.0, lazy=lazy, to=to, rate=THREE, groups=groups, resend=1.0, resend_after=1.25)
+    got = sorted(received(simulation), key=lambda delivery: delivery.sent_at)
+    assert [told(delivery) for delivery in got] == [
+        (0.5, "message 1", group),
+        (1.5, "message 2", group),
+        (1.75, "message 1", group),
+        (2.5, "message 3", group),
+        (2.75, "message 2", group),
+        (3.75, "message 3", group),
+    ]
+    assert (simulation.traffic["s"].arrivals, simulation.traffic["s"].resent) == (3, 3)
+
+
+@both
+@pytest.mark.rule("FIFO-DUP-1")
+@pytest.mark.parametrize("given", [None, "order-{n}"])
+def test_a_fifo_queue_drops_what_is_sent_again(given: str | None, lazy: bool) -> None:
+    declared = scenario(to="q", rate=THREE, groups=2, resend=1.0, deduplication_id=None)
+    fifo = ms.Scenario(
+        queues={"q": ms.Queue(fifo=True)},
+        traffic={"s": attrs.evolve(declared.traffic["s"], deduplication_id=given)},
+    )
+    simulation = ms.Simulation(fifo, lazy=lazy)
+    simulation.run(9.0)
+    queue = simulation.queues["q"]
+    assert (queue.sent, queue.deduplicated) == (3, 3)
+    got = sorted(received(simulation), key=lambda delivery: delivery.sent_at)
+    assert [delivery.sent_at for delivery in got] == [0.5, 1.5, 2.5]
+    ids = [delivery.message.deduplication_id for delivery in got]
+    assert len(set(ids)) == 3
+    assert given is None or ids == ["order-1", "order-2", "order-3"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"groups": 0}, "Traffic.groups: 0 is not allowed; allowed: 1 or more [groups]"),
+        ({"groups": 2.5}, "Traffic.groups: 2.5 is not a whole number"),
+        ({"groups": True}, "Traffic.groups: True is neither a number of groups nor UniformGroups(count) ..."),
+        ({"groups": "three"}, "Traffic.groups: 'three' is neither"),
+        ({"deduplication_id": ""}, "Traffic.deduplication_id: '' is not a text of at least one character (FIFO-SND-3)"),
+        ({"deduplication_id": 3}, "Traffic.deduplication_id: 3 is not a text"),
+        ({"deduplication_id": "{name}"}, "Traffic.deduplication_id: no field named '{name}'"),
+    ],
+)
+def test_groups_and_ids_that_cannot_be(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         scenario(**settings)
     assert words in str(caught.value)

@@ -570,3 +570,112 @@ def test_a_whole_float_is_a_count_and_a_number_a_service_time() -> None:
 
 def test_with_a_handler_the_service_time_may_be_left_out() -> None:
     assert ms.Workers(queue="q", count=1, handler=print).service_time == ms.Fixed(0.0)
+
+
+# ---------------------------------------------------------------- workers of FIFO queues
+
+
+def fifo(groups: list[str], /, *, lazy: bool = True, queue: dict[str, Any] | None = None, **pool: Any) -> ms.Simulation:
+    """A simulation with a FIFO queue that has a message of each group at 0, and one worker."""
+    settings: dict[str, Any] = {"queue": "q", "count": 1, "service_time": 1.0, **pool}
+    declared = ms.Scenario(queues={"q": ms.Queue(fifo=True, **(queue or {}))}, workers={"w": ms.Workers(**settings)})
+    simulation = ms.Simulation(declared, seed=1, lazy=lazy)
+    live = simulation.queues["q"]
+    for number, group in enumerate(groups):
+        live.send(f"m{number}", 0.0, group_id=group, deduplication_id=str(number))
+    return simulation
+
+
+@both
+@pytest.mark.rule("FIFO-ORD-4")
+def test_the_rest_of_a_failed_messages_group_is_left_to_its_timeout(lazy: bool) -> None:
+    """Of a, a, a, b, b in one batch, the first a and the first b fail; the others are not begun."""
+    simulation = fifo(["a", "a", "a", "b", "b"], lazy=lazy, failure_rate=1.0)
+    seen = []
+    for until in (nextafter(1.0, 0), 1.0, 2.0, 29.0):
+        simulation.run(until)
+        pool = simulation.workers["w"]
+        seen.append((pool.processed, pool.failed, pool.busy))
+    assert seen == [(0, 0, 1), (1, 1, 1), (2, 2, 0), (2, 2, 0)]
+    assert simulation.queues["q"].counts(29.0) == (0, 5, 0)
+
+
+@both
+@pytest.mark.rule("FIFO-VIS-1")
+def test_a_fifo_message_is_not_deleted_after_its_timeout(lazy: bool) -> None:
+    simulation = fifo(["a"], lazy=lazy, queue={"visibility_timeout": 10.0}, service_time=18.0)
+    simulation.run(18.0)
+    queue = simulation.queues["q"]
+    assert (queue.received, queue.deleted, queue.duplicate_work) == (2, 0, 1)
+
+
+@pytest.mark.rule("FIFO-VIS-2")
+def test_a_heartbeat_does_not_hide_a_fifo_message_again_that_has_timed_out() -> None:
+    simulation = fifo(["a"], queue={"visibility_timeout": 10.0}, service_time=18.0, heartbeat=15.0)
+    simulation.run(15.0)
+    assert simulation.queues["q"].counts(15.0) == (1, 0, 0)
+    in_time = fifo(["a"], queue={"visibility_timeout": 10.0}, service_time=18.0, heartbeat=5.0)
+    in_time.run(18.0)
+    assert (in_time.queues["q"].received, in_time.queues["q"].deleted) == (1, 1)
+
+
+def refused(action: Any, **target: Any) -> tuple[int, int]:
+    """What a worker whose message says "two words" has processed and failed with an action that needs an id."""
+    declared = ms.Scenario(
+        topics={"t": ms.Topic(subscriptions=(ms.Subscription(endpoint="r"),))},
+        queues={"q": ms.Queue(), "r": ms.Queue(), "f": ms.Queue(fifo=True), **target},
+        workers={"w": ms.Workers(queue="q", count=1, service_time=1.0, on_success=[action])},
+    )
+    simulation = ms.Simulation(declared)
+    simulation.queues["q"].send("two words", 0.0)
+    simulation.run(1.0)
+    assert all(simulation.queues[name].sent == 0 for name in "rf")
+    return simulation.workers["w"].processed, simulation.workers["w"].failed
+
+
+@pytest.mark.rule("FIFO-SND-3")
+@pytest.mark.parametrize(
+    "action",
+    [
+        ms.SendMessage("r", group_id="{body}"),
+        ms.SendMessage("f", group_id="{body}"),
+        ms.Publish("t", group_id="{body}"),
+    ],
+)
+def test_a_group_that_cannot_be_is_refused_and_the_message_comes_back(action: Any) -> None:
+    assert refused(action) == (1, 1)
+
+
+@pytest.mark.parametrize("attributes", [None, {"kind": "b"}])
+def test_groups_are_given_and_passed_on(attributes: dict[str, Any] | None) -> None:
+    """From q by a topic to r; from there, and from the dead letters of q, which have none, to s."""
+    declared = ms.Scenario(
+        topics={"t": ms.Topic(subscriptions=(ms.Subscription(endpoint="r", raw=True),))},
+        queues={
+            "q": ms.Queue(redrive=ms.Redrive(to="d", max_receive_count=1), visibility_timeout=0),
+            **{name: ms.Queue() for name in "drs"},
+        },
+        workers={
+            "w": ms.Workers(
+                queue="q",
+                count=1,
+                service_time=1.0,
+                on_success=[ms.Publish("t", group_id="from-{n}", attributes=attributes)],
+            ),
+            "v": ms.Workers(queue="r", count=1, service_time=1.0, on_success=[ms.SendMessage("s")]),
+            "u": ms.Workers(queue="d", count=1, service_time=1.0, on_success=[ms.SendMessage("s")]),
+        },
+    )
+    simulation = ms.Simulation(declared)
+    queue = simulation.queues["q"]
+    queue.send("dead", 0.0)
+    queue.receive(0.0)
+    queue.send("a", 0.0)
+    simulation.run(5.0)
+    got = simulation.queues["s"].receive(5.0, 10)
+    assert sorted((delivery.body, delivery.group_id) for delivery in got) == [("a", "from-2"), ("dead", None)]
+
+
+def test_an_empty_body_is_no_message() -> None:
+    with pytest.raises(DeclarationError, match=r"^SendMessage\.body: must not be empty \(SQS-SND-1, SNS-PUB-1\)$"):
+        ms.SendMessage("q", body="")

@@ -99,7 +99,11 @@ def test_another_component_changes_no_number_of_the_others(
 
 
 @brief
-@given(any_scenario, seeds, st.integers(0, 4 * 119).map(lambda quarter: quarter / 4) | st.floats(0, 119))
+@given(
+    any_scenario,
+    seeds,
+    st.integers(0, 4 * 119).map(lambda quarter: quarter / 4) | st.floats(0, 119).filter(lambda at: not 0 < at < 1e-3),
+)
 def test_statistics_cover_what_was_deleted_at_or_after_the_warm_up(
     scenario: ms.Scenario, seed: int, warm_up: float
 ) -> None:

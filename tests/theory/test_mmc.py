@@ -136,3 +136,21 @@ def test_the_same_behind_a_topic_with_an_email_at_the_end() -> None:
     assert_mean(case.each(lambda run: run.mean("q", "waiting_time")), system.waiting_time, precision=0.2)
     assert_mean(case.each(lambda run: run.mean("ses", "end_to_end_time")), system.sojourn_time, precision=0.08)
     assert_mean(case.each(lambda run: run.mean("w", "utilization")), system.utilization, precision=0.03)
+
+
+@pytest.mark.parametrize(
+    ("groups", "servers"), [(ms.UniformGroups(1), 1), (ms.UniformGroups(10**9), 3)], ids=["one group", "a group each"]
+)
+def test_a_fifo_queue_has_as_many_servers_as_groups_and_workers_allow(groups: ms.UniformGroups, servers: int) -> None:
+    """Three workers: M/M/1 where all messages are of one group (FIFO-ORD-4), M/M/3 where each has its own."""
+    system = Markovian(arrival_rate=0.7 * servers, service_rate=1, servers=servers)
+    workers = Markovian(arrival_rate=system.arrival_rate, service_rate=1, servers=3)
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue(fifo=True, visibility_timeout=43_200)},
+        traffic={"t": ms.Traffic(to="q", rate=system.arrival_rate, groups=groups)},
+        workers={"w": pool(workers, "q")},
+    )
+    case = Case(system, replicate(scenario, 2_500, system.arrival_rate))
+    assert_mean(case.each(lambda run: run.mean("q", "waiting_time")), system.waiting_time, precision=0.3)
+    assert_mean(case.each(lambda run: run.mean("q", "sojourn_time")), system.sojourn_time, precision=0.15)
+    assert_mean(case.each(lambda run: run.mean("w", "busy")), system.load, precision=0.05)
