@@ -19,7 +19,6 @@ from typing import Any
 from simpy import Environment
 
 from msgsim.bus.message import GONE, VISIBLE, Content, Message
-from msgsim.bus.standard import StandardQueue
 from msgsim.engine.board import Board
 from msgsim.engine.clock import Timer, Turn
 from msgsim.engine.stations import Pool, drawn, renew_polls
@@ -330,13 +329,11 @@ class LazyStation:
         """Do as `_step` for as long as it is the usual: one source, one pool, messages that were never received.
 
         Everything is in local variables meanwhile. At the first thing that is not usual the state is put back, and
-        `_step` does it.
+        `_step` does it. (A queue that has become fair has its `_place` at -inf.)
         """
         queue = self.queue
         retention = queue.retention
         if self._wake < inf or queue._place < inf or queue.limited or queue.moved_in or retention.heap is not None:
-            return
-        if type(queue) is not StandardQueue:  # it has become fair
             return
         heap = self._heap
         waiting = self._waiting
