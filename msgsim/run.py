@@ -116,7 +116,7 @@ class Run:
         """
         if self._record(entity).table != "fair queue":
             raise UnknownName(
-                f"{entity} has no times by message group: that has a standard queue whose messages have one"
+                f"{entity} has no times by message group: that has a standard queue whose traffic has groups"
             )
         return list(self._record(entity).groups)
 
@@ -369,10 +369,11 @@ class Run:
 
     def _ordered(self, entity: str, metric: str, group: str | None) -> "array[float]":
         found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
+        values = self.samples(entity, found.name, group=group) if found.shape == SAMPLE else array("d")
         key = (entity, found.name, group)
         if key not in self._sorted:
             if found.shape == SAMPLE:
-                self._sorted[key] = array("d", sorted(self.samples(entity, metric, group=group)))
+                self._sorted[key] = array("d", sorted(values))
             else:
                 series = self._series(entity, metric, GAUGE)
                 after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]

@@ -87,6 +87,7 @@ class Scenario:
         self._check_messages()
         for name, queue in self.queues.items():
             self.check_returns(name, queue)
+        self._check_circles()
         most = LAST_SECOND - min(self.horizon, LAST_SECOND)
         check_number("Scenario.horizon", self.horizon, above=True, high=LAST_SECOND, unit="s", rule=CALENDAR)
         check_number("Scenario.epoch", self.epoch, high=most, unit="s since 1970", rule=f"with the horizon {CALENDAR}")
@@ -247,31 +248,52 @@ class Scenario:
                 self.check_actions(action.then, f"{here}.then")
 
     def check_returns(self, name: str, queue: Queue) -> None:
-        """Check that a message which fails is not received again and again in no time, for ever.
+        """Check that a message does not come back in the very moment in which it is handled.
 
-        Without a redrive policy, that takes a visibility timeout, or work that can be expected to last. Actions can
-        fail where they send emails, and handlers where they please.
+        It would be received again and again in no time: that takes a visibility timeout, or work that can be expected
+        to last.
 
         Args:
             name: of a queue of this scenario.
             queue: as it is, or is going to be.
 
         Raises:
-            DeclarationError: a message would never leave.
+            DeclarationError: it would.
         """
-        if queue.redrive is not None or queue.visibility_timeout >= SHORTEST:
+        if queue.visibility_timeout >= SHORTEST:
             return
         for pool, workers in self.workers.items():
             if workers.queue != name or queue.visibility_timeout + workers.service_time.mean >= SHORTEST:
                 continue
-            actions = self._placed(workers.on_success, "")
-            if workers.failure_rate or workers.handler or any(isinstance(action, SendEmail) for action, _ in actions):
-                problem = (
-                    f"{queue.visibility_timeout!r} is not allowed with the work of {pool!r}, which takes "
-                    f"{workers.service_time.mean:g} s and can fail: a message would be received again in no time, for "
-                    f"ever; allowed: together {SHORTEST} [s] or more, or a redrive policy"
-                )
-                raise DeclarationError(f"queues.{name}.visibility_timeout", problem)
+            problem = (
+                f"{queue.visibility_timeout!r} is not allowed with the work of {pool!r}, which takes "
+                f"{workers.service_time.mean:g} s: a message would be received again in no time; allowed: together "
+                f"{SHORTEST} [s] or more"
+            )
+            raise DeclarationError(f"queues.{name}.visibility_timeout", problem)
+
+    def _check_circles(self) -> None:
+        """Check that no message is sent in a circle in no time: by workers without a service time, without a delay."""
+        sends: dict[str, list[tuple[str, str]]] = {}
+        for name, workers in self.workers.items():
+            if workers.handler is not None or workers.service_time.mean:
+                continue
+            for action, path in self._placed(workers.on_success, f"workers.{name}.on_success"):
+                if isinstance(action, SendMessage) and not (action.delay or self.queues[action.queue].delay):
+                    sends.setdefault(workers.queue, []).append((action.queue, path))
+        for start, first_sends in sends.items():
+            reached = {start}
+            edges = [(queue, path, path) for queue, path in first_sends]
+            while edges:
+                queue, path, first = edges.pop()
+                if queue == start:
+                    problem = (
+                        f"messages of {start!r} would go in a circle in no time, for ever; allowed: a delay, or work"
+                    )
+                    raise DeclarationError(first, problem)
+                if queue not in reached:
+                    reached.add(queue)
+                    edges += [(after, where, first) for after, where in sends.get(queue, ())]
 
     def _check_send(self, action: SendMessage, path: str) -> None:
         if self.queues[action.queue].fifo:

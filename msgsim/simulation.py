@@ -328,6 +328,9 @@ class Simulation:
             DeclarationError: says what to do; or the queue would be one that the scenario cannot have.
         """
         self.scenario.check_returns(name, queue)
+        if queue.content_based_deduplication != self._queues[name].intended.content_based_deduplication:
+            problem = "is looked at when a simulation begins; declare it in the scenario"
+            raise DeclarationError(f"queues.{name}.content_based_deduplication", problem)
         station = self._stations[name]
         after = None
         if target is not None:

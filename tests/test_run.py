@@ -448,7 +448,7 @@ def test_groups_survive_pickling(tenants: Run) -> None:
     [
         (
             lambda run: run.groups("ledger"),
-            "ledger has no times by message group: that has a standard queue whose messages have one",
+            "ledger has no times by message group: that has a standard queue whose traffic has groups",
         ),
         (
             lambda run: run.mean("w", "utilization", group="a"),
@@ -460,7 +460,7 @@ def test_groups_survive_pickling(tenants: Run) -> None:
         ),
         (
             lambda run: run.quantile("ledger", "waiting_time", 0.5, group="a"),
-            "ledger has no times by message group: that has a standard queue whose messages have one",
+            "ledger has no times by message group: that has a standard queue whose traffic has groups",
         ),
         (
             lambda run: run.mean("q", "waiting_time", group="c"),
@@ -469,6 +469,10 @@ def test_groups_survive_pickling(tenants: Run) -> None:
         (
             lambda run: run.samples("q", "waiting_time", group=3),
             "no message group of q named 3; declared: a, b",
+        ),
+        (
+            lambda run: run.quantile("q", "waiting_time", 0.5, group=["a"]),
+            "no message group of q named ['a']; declared: a, b",
         ),
     ],
 )

@@ -571,7 +571,8 @@ def endless(timeout: float, service_time: Any, redrive: ms.Redrive | None = None
     )
 
 
-FAILING: list[dict[str, Any]] = [
+POOLS: list[dict[str, Any]] = [
+    {},
     {"failure_rate": 0.5},
     {"on_success": [ms.SendEmail("ses")]},
     {"on_success": [ms.Join("all", parts=["w"], then=[ms.SendEmail("ses")])]},
@@ -579,36 +580,52 @@ FAILING: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("pool", FAILING)
-def test_a_message_that_fails_in_no_time_must_not_be_back_in_no_time(pool: dict[str, Any]) -> None:
+@pytest.mark.parametrize("redrive", [None, ms.Redrive(to="dead", max_receive_count=1000)])
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_message_must_not_be_back_in_the_moment_of_its_handling(
+    pool: dict[str, Any], redrive: ms.Redrive | None
+) -> None:
     with pytest.raises(DeclarationError) as caught:
-        endless(0, 0, **pool)
+        endless(0, 0, redrive, **pool)
     assert str(caught.value) == (
-        "queues.q.visibility_timeout: 0.0 is not allowed with the work of 'w', which takes 0 s and can fail: a message "
-        "would be received again in no time, for ever; allowed: together 0.001 [s] or more, or a redrive policy"
+        "queues.q.visibility_timeout: 0.0 is not allowed with the work of 'w', which takes 0 s: a message would be "
+        "received again in no time; allowed: together 0.001 [s] or more"
     )
     with pytest.raises(DeclarationError, match=r"^queues\.q\.visibility_timeout: 1e-12 is not allowed"):
-        endless(1e-12, ms.Exponential(1e-9), **pool)
+        endless(1e-12, ms.Exponential(1e-9), redrive, **pool)
     for allowed in (
-        endless(0.001, 0, **pool),
-        endless(0, 0.001, **pool),
-        endless(0.0005, ms.Exponential(0.0005), **pool),
-        endless(0, 0, ms.Redrive(to="dead", max_receive_count=1000), **pool),
+        endless(0.001, 0, redrive, **pool),
+        endless(0, 0.001, redrive, **pool),
+        endless(0.0005, ms.Exponential(0.0005), redrive, **pool),
     ):
         assert allowed.queues["q"].visibility_timeout <= 0.001
 
 
-def test_work_that_cannot_fail_may_be_over_in_no_time() -> None:
-    scenario = endless(0, 0, on_success=[ms.SendMessage("dead")])
-    assert scenario.workers["w"].service_time == ms.Fixed(0.0)
+def circle(delay: float = 0.0, service_time: float = 0.0, queue_delay: float = 0.0, **pool: Any) -> ms.Scenario:
+    return ms.Scenario(
+        queues={"a": ms.Queue(), "b": ms.Queue(delay=queue_delay), "c": ms.Queue()},
+        workers={
+            "in": ms.Workers(queue="c", count=1, service_time=0, on_success=[ms.SendMessage("a")]),
+            "x": ms.Workers(queue="a", count=1, service_time=0, on_success=[ms.SendMessage("b")]),
+            "y": ms.Workers(
+                queue="b",
+                count=1,
+                service_time=service_time,
+                on_success=[ms.Join("all", parts=["y"], then=[ms.SendMessage("a", delay=delay or None)])],
+                **pool,
+            ),
+        },
+    )
 
 
-def test_a_message_that_fails_in_no_time_is_dead_lettered_in_no_time() -> None:
-    scenario = endless(0, 0, ms.Redrive(to="dead", max_receive_count=1000), failure_rate=1.0)
-    simulation = ms.Simulation(scenario.vary("workers.others.failure_rate", 0))
-    simulation.queues["q"].send("x", 0.0)
-    simulation.run(1.0)
-    assert (simulation.queues["q"].received, simulation.queues["dead"].deleted) == (1000, 1)
+def test_messages_must_not_go_in_a_circle_in_no_time() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        circle()
+    assert str(caught.value) == (
+        "workers.x.on_success.0: messages of 'a' would go in a circle in no time, for ever; allowed: a delay, or work"
+    )
+    for allowed in (circle(delay=1), circle(service_time=1), circle(queue_delay=1), circle(handler=len)):
+        assert len(allowed.queues) == 3
 
 
 def test_a_change_on_the_way_must_not_make_work_endless_either() -> None:

@@ -23,6 +23,12 @@ from msgsim.errors import DeclarationError, InvalidParameterValue
 MOST_RANKED = 10_000_000
 """Groups of a Zipf law: each needs 8 bytes in a table of the simulation."""
 
+MOST_NUMBERED = 10**15
+"""Groups of equal shares: so many a uniform number tells apart."""
+
+LARGEST_SHARE = 1e200
+"""So that shares add up to a number."""
+
 Draw = Callable[[], str]
 """Draws the group of the next event."""
 
@@ -53,7 +59,8 @@ def as_groups(value: Any) -> Any:
 
 
 def _check_prefix(owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
-    _check_id(f"{type(owner).__name__}.prefix", f"{value}{MOST_RANKED}")
+    most = MOST_NUMBERED if isinstance(owner, UniformGroups) else MOST_RANKED
+    _check_id(f"{type(owner).__name__}.prefix", f"{value}{most}")
 
 
 def _check_id(path: str, group: object) -> None:
@@ -78,10 +85,13 @@ class _Names(dict[int, str]):
         return name
 
 
-def _place(group: str, prefix: str, count: int) -> int | None:
+def _place(group: object, prefix: str, count: int) -> int | None:
     """The place of a numbered group, from 0; None if it is not one of them."""
+    if not isinstance(group, str):
+        return None
     digits = group.removeprefix(prefix)
-    if not digits.isascii() or not digits.isdigit() or group != f"{prefix}{int(digits)}":
+    numbered = digits.isascii() and digits.isdigit() and len(digits) <= len(str(count))
+    if not numbered or group != f"{prefix}{int(digits)}":
         return None
     place = int(digits) - 1
     return place if 0 <= place < count else None
@@ -92,11 +102,11 @@ class UniformGroups(Groups):
     """Each group is as likely as any other.
 
     Attributes:
-        count: how many; there is no limit (FIFO-SND-7).
+        count: how many; the service has no limit (FIFO-SND-7).
         prefix: of their ids: "group-1", "group-2" ...
     """
 
-    count: int = number(1_000, low=1, integer=True, unit="groups")
+    count: int = number(1_000, low=1, high=MOST_NUMBERED, integer=True, unit="groups")
     prefix: str = attrs.field(default="group-", validator=_check_prefix, kw_only=True)
 
     def share(self, group: str) -> float:
@@ -144,7 +154,7 @@ def _check_shares(_owner: object, _attribute: "attrs.Attribute[Any]", value: obj
         raise DeclarationError("GroupShares.shares", f"{value!r} is not a table of groups and their shares")
     for group, share in value.items():
         _check_id("GroupShares.shares", group)
-        check_number(f"GroupShares.shares.{group}", share, above=True)
+        check_number(f"GroupShares.shares.{group}", share, above=True, high=LARGEST_SHARE)
 
 
 @attrs.frozen

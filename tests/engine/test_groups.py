@@ -38,8 +38,10 @@ def test_uniform_groups_have_equal_shares() -> None:
 
 
 @pytest.mark.parametrize("kind", [ms.UniformGroups, ms.ZipfGroups])
-@pytest.mark.parametrize("name", ["group-", "group-01", "group-x", "group-²", "group-1 ", "1", "shop-1", ""])
-def test_what_is_no_numbered_group_has_no_share(kind: Callable[[int], Groups], name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["group-", "group-01", "group-x", "group-²", "group-1 ", "1", "shop-1", "", "group-" + "9" * 5_000, 3]
+)
+def test_what_is_no_numbered_group_has_no_share(kind: Callable[[int], Groups], name: Any) -> None:
     assert kind(3).share(name) == 0.0
 
 
@@ -98,9 +100,9 @@ def test_draws_have_the_shares(case: str) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: ms.UniformGroups(0), "UniformGroups.count: 0 is not allowed; allowed: 1 or more [groups]"),
+        (lambda: ms.UniformGroups(0), "UniformGroups.count: 0 is not allowed; allowed: 1 to 1e+15 [groups]"),
         (lambda: ms.UniformGroups(1.5), "UniformGroups.count: 1.5 is not a whole number"),
-        (lambda: ms.UniformGroups(3, prefix="a b"), "UniformGroups.prefix: 'a b10000000' is no id of a group"),
+        (lambda: ms.UniformGroups(3, prefix="a b"), "UniformGroups.prefix: 'a b1000000000000000' is no id of a group"),
         (
             lambda: ms.ZipfGroups(3, prefix="x" * 121),
             "is no id of a group; allowed: 1 to 128 ASCII letters, digits and",
@@ -110,6 +112,8 @@ def test_draws_have_the_shares(case: str) -> None:
         (lambda: ms.GroupShares({}), "GroupShares.shares: {} is not a table of groups and their shares"),
         (lambda: ms.GroupShares(["a"]), "GroupShares.shares: ['a'] is not a table"),
         (lambda: ms.GroupShares({"a": 0}), "GroupShares.shares.a: 0 is not allowed; allowed: more than 0"),
+        (lambda: ms.GroupShares({"a": 1e201}), "GroupShares.shares.a: 1e+201 is not allowed; allowed: more than 0"),
+        (lambda: ms.UniformGroups(3, prefix="x" * 113), "is no id of a group"),
         (lambda: ms.GroupShares({"a b": 1}), "GroupShares.shares: 'a b' is no id of a group"),
         (lambda: ms.GroupShares({1: 1}), "GroupShares.shares: 1 is no id of a group"),
     ],

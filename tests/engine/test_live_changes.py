@@ -377,3 +377,16 @@ class TestStaffOfAFifoQueue:
         simulation.workers["w"].resize(0, 5.0)
         simulation.run(30.0)
         assert simulation.queues["q"].counts(30.0) == (1, 0, 0)
+
+
+@pytest.mark.rule("FIFO-DUP-7")
+def test_content_based_deduplication_is_declared_before_a_simulation_begins() -> None:
+    simulation = ms.Simulation(
+        ms.Scenario(queues={"f": ms.Queue(fifo=True)}, traffic={"t": ms.Traffic(to="f", rate=1, groups=1, body="same")})
+    )
+    with pytest.raises(DeclarationError) as raised:
+        simulation.queues["f"].set_attributes(0, content_based_deduplication=True)
+    assert str(raised.value) == (
+        "queues.f.content_based_deduplication: is looked at when a simulation begins; declare it in the scenario"
+    )
+    assert not simulation.queues["f"].intended.content_based_deduplication

@@ -246,7 +246,7 @@ class ModelQueue:
         """From now on, not added; any handle acts on the present delivery (SQS-VIS-2, SQS-VIS-7)."""
         self.advance(self.now)
         item = ticket.item
-        if item.state == "gone" or timeout > CAP - (self.now - ticket.received_at):
+        if item.state == "gone" or (timeout and timeout > CAP - (self.now - ticket.received_at)):
             raise Refused("InvalidParameterValue")
         if timeout:
             self.hide(item, "in_flight", self.now + timeout)
