@@ -35,6 +35,7 @@ class SteppedStation(LazyStation):
         waiting = self._waiting
         fifo = queue.declaration.fifo
         rotation, unblocked = (queue._rotation, queue._unblocked) if fifo else (None, None)  # `FifoQueue.receivable`
+        fairness = None if fifo else queue.fairness  # `queue.visible` is a call, its greater part is not
         grouped = source if type(source) is GroupedSource else None
         if grouped is not None:  # for `GroupedSource.pull`
             draw, next_arrival, deliver = grouped.draw, grouped.next, grouped.deliver
@@ -65,7 +66,7 @@ class SteppedStation(LazyStation):
                     grouped.time = next_arrival()
                 else:
                     source.pull()
-                if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or queue.visible):
                     self._wake = now
                 continue
 
@@ -97,7 +98,7 @@ class SteppedStation(LazyStation):
                     worker.time = inf
                     worker._failed = failed
                     worker.action(now)
-                    if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or queue.visible):
                         self._wake = now
                     continue
                 worker.clock = now
@@ -113,17 +114,17 @@ class SteppedStation(LazyStation):
                 if position < len(batch):
                     worker.time = end = now + worker.durations[position]
                     heapreplace(heap, (end, worker.rank, worker))
-                    if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or queue.visible):
                         self._wake = now
                     continue
                 heappop(heap)
                 worker.time = inf
                 if worker.leaving:
                     pool.leave(worker, now)
-                    if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or queue.visible):
                         self._wake = now
                     continue
-                if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or queue.visible):
                     self._wake = now
                     batch = []
                 else:
@@ -184,7 +185,7 @@ class SteppedStation(LazyStation):
             worker.action = worker.step_action
             worker.time = end
             heappush(heap, (end, worker.rank, worker))
-            if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+            if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or queue.visible):
                 if serving and end == now:  # the others are served before what takes no time
                     self._dispatch(now)
                 else:
