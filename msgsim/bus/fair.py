@@ -82,15 +82,16 @@ class FairQueue(StandardQueue):
             self.settle(now)
         fairness = self.fairness
         heads = fairness.heads
+        waiting = fairness.waiting
         if (
-            fairness.waiting > 1
+            waiting > 1
             or self._fresh
             or self._chance is not None
             or self.in_flight + limit > self.max_in_flight
-            or (fairness.waiting and not heads)
+            or (waiting and not heads)
         ):
             return super().take(now, limit, timeout)
-        if not fairness.waiting:
+        if not waiting:
             return []
         entry = heads[0]
         tenant = entry[2]

@@ -530,6 +530,63 @@ class TestWhatHappensToMessages:
             queue.finish_one(message, 8)
         assert (list(queue.sojourns), list(queue.end_to_end)) == ([3, 3, 3], [3, 4, 3])
 
+    def test_a_message_stands_behind_one_of_its_tenant_that_came_back(self) -> None:
+        queue = make(processing_window=1)
+        send(queue, "a")
+        [first] = queue.receive(0)
+        queue.change_visibility(first.receipt_handle, 0, 0)
+        queue.enqueue_grouped("second", None, 5, None, 5, "a")
+        queue.enqueue_grouped("third", None, 5, None, 5, "b")
+        assert [delivery.body for delivery in queue.receive(5, 10)] == ["x", "second", "third"]
+        queue.check(5)
+
+    def test_work_of_earlier_windows_is_counted_when_it_ends(self) -> None:
+        queue = make(processing_window=60)
+        queue.enqueue_grouped("x", None, 0, None, 0, "a")
+        [message] = queue.take(0, 1, LONG)
+        queue.finish_one(message, 75)
+        queue.advance(75)
+        assert queue.tenants["a"].processing_time == 45 + 15  # three quarters of the window before, and this one's
+        queue.enqueue_grouped("x", None, 130, None, 130, "a")
+        [message] = queue.take(130, 1, LONG)
+        queue.finish_one(message, 131)
+        queue.advance(131)
+        assert queue.tenants["a"].processing_time == pytest.approx(15 * 49 / 60 + 1)
+
+    def test_what_expires_in_flight_has_been_work_until_then(self) -> None:
+        queue = make(retention=60, processing_window=1_000)
+        send(queue, "a b")
+        receive(queue, 10, 1)
+        queue.advance(61)
+        assert (queue.expired, queue.tenants["a"].in_flight, queue.tenants["a"].processing_time) == (2, 0, 50)
+        queue.check(61)
+
+    @pytest.mark.rule("SQS-FAIR-5")
+    def test_who_was_noisy_stands_among_the_others_again(self) -> None:
+        queue = make(processing_window=60)
+        send(queue, "n*38 q")
+        flying = receive(queue, 0, 36)
+        assert tenants(flying[29:]) == "nqnnnnn"
+        for delivery in flying:
+            queue.delete(delivery.receipt_handle, 10)
+        send(queue, "q", 20)
+        assert tenants(receive(queue, 20, 1)) == "q"
+        send(queue, "r", 130)
+        assert tenants(receive(queue, 130, 5)) == "nnnr"
+        queue.check(130)
+
+    def test_a_line_comes_before_what_went_to_the_back(self) -> None:
+        queue = make(processing_window=1)
+        send(queue, "a")
+        for now in (0, 10):
+            [first] = queue.receive(now)
+            queue.change_visibility(first.receipt_handle, 0, now)
+        queue.send("second", 15, group_id="a")
+        [first] = queue.receive(20)
+        queue.change_visibility(first.receipt_handle, 0, 20)
+        assert [delivery.body for delivery in queue.receive(30, 10)] == ["second", "x"]
+        queue.check(30)
+
     def test_delays_of_the_queue_hold_for_tenants(self) -> None:
         queue = make(delay=10, retention=60)
         heard: list[int] = []
