@@ -329,16 +329,23 @@ class Fairness:
                 message = fresh.popleft()
                 tenant = self.enter(message.number)
             elif tenant is not None:
-                message = tenant.pop()
                 self.waiting -= 1
-                following = tenant.first
-                if following is None or tenant.returned:
+                first = tenant.first
+                if first is None or tenant.gone or tenant.returned is not None:
+                    message = tenant.pop()
                     tenant.entry = None
                     heappop(heads)
                     self.reseat(tenant)
-                else:
-                    tenant.entry = entry = (following.arrived_at, following.number, tenant)
-                    heapreplace(heads, entry)
+                else:  # `Tenant.pop` and `reseat`, without their calls
+                    message = first
+                    line = tenant.line
+                    if line:
+                        tenant.first = first = line.popleft()
+                        tenant.entry = entry = (first.arrived_at, first.number, tenant)
+                        heapreplace(heads, entry)
+                    else:
+                        tenant.first = tenant.entry = None
+                        heappop(heads)
             elif self._noisy:
                 tenant = min(self._noisy, key=_fewest_in_flight)
                 message = tenant.pop()

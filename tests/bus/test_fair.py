@@ -575,6 +575,14 @@ class TestWhatHappensToMessages:
         assert tenants(receive(queue, 130, 5)) == "nnnr"
         queue.check(130)
 
+    def test_a_delayed_message_shows_at_the_place_of_its_arrival(self) -> None:
+        queue = make()
+        queue.send("early", 0, group_id="a", delay=10)
+        send(queue, "a", 5)
+        assert (queue.counts(9), queue.counts(10)) == ((1, 0, 1), (2, 0, 0))
+        assert [delivery.body for delivery in queue.receive(10, 10)] == ["early", "x"]
+        queue.check(10)
+
     def test_a_line_comes_before_what_went_to_the_back(self) -> None:
         queue = make(processing_window=1)
         send(queue, "a")
