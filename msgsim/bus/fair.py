@@ -2,7 +2,9 @@
 """The fair queue: what becomes of a standard queue with its first message that has a group id (SQS-FAIR-1)."""
 
 from array import array
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 from typing import Any
@@ -16,7 +18,7 @@ from msgsim.bus.tenants import Quiet, TenantState
 class FairQueue(StandardQueue):
     """A standard queue that has had a message with a group id: `Fairness` chooses, and hears of what is in flight.
 
-    The messages without a group that were never received since then stand where they do in any standard queue.
+    The messages without a group that were never received stand where they do in any standard queue.
     """
 
     __slots__ = ()
@@ -54,20 +56,110 @@ class FairQueue(StandardQueue):
         else:
             message.deadline = VISIBLE
             self._visible_time -= now
-            self.fairness.append(message, group_id)
+            fairness = self.fairness  # `Fairness.append`, without its calls
+            fairness.waiting += 1
+            tenant = fairness.tenants.get(group_id)
+            if tenant is None:
+                tenant = fairness.enter(group_id)
+            if tenant.first is None:
+                tenant.first = message
+                if tenant.entry is None and not tenant.noisy:
+                    tenant.entry = entry = (now, message.number, tenant)
+                    heappush(fairness.heads, entry)
+            elif tenant.line is None:
+                tenant.line = deque((message,))
+            else:
+                tenant.line.append(message)
         if self.retention.heap is not None:
             self.retention.add(message)
         if self.on_change is not None:
             self.on_change()
         return message
 
+    def take(self, now: float, limit: int, timeout: float) -> list[Message]:
+        """See `StandardQueue`. A message that is alone is taken without a look at who is noisy."""
+        if now >= self.due:
+            self.settle(now)
+        fairness = self.fairness
+        heads = fairness.heads
+        waiting = fairness.waiting
+        if (
+            waiting > 1
+            or self._fresh
+            or self._chance is not None
+            or self.in_flight + limit > self.max_in_flight
+            or (waiting and not heads)
+        ):
+            return super().take(now, limit, timeout)
+        if not waiting:
+            return []
+        entry = heads[0]
+        tenant = entry[2]
+        message = tenant.first
+        if message is None or message.receive_count or tenant.entry is not entry or tenant.gone:
+            return super().take(now, limit, timeout)
+        heappop(heads)
+        tenant.entry = tenant.first = None
+        fairness.waiting = 0
+        if now >= fairness.ends:
+            fairness.tick(now)
+        if tenant.window != fairness.window:
+            tenant.roll(fairness.window, fairness.length)
+        if now > tenant.since:
+            tenant.area += tenant.in_flight * (now - tenant.since)
+            tenant.since = now
+        tenant.in_flight += 1
+        message.deadline = deadline = now + timeout
+        message.first_received_at = now
+        message.receive_count = 1
+        self.received += 1
+        self.in_flight += 1
+        self._visible_time += now
+        self._flight_time -= now
+        batch = [message]
+        line = self._line
+        if line and deadline < line[-1][0]:
+            self.flights.add(deadline, batch)
+        else:
+            line.append((deadline, batch))
+            if len(line) > self.flights.limit:
+                self.flights.compact()
+        if deadline < self.due:  # noqa: PLR1730 - a call costs more than the branch
+            self.due = deadline
+        return batch
+
     def finish_one(self, message: Message, at: float) -> None:
-        """See `Store`."""
+        """See `Store`; with `Fairness.leave`, without their calls."""
         fairness = self.fairness
         if at >= fairness.ends:
             fairness.tick(at)
-        StandardQueue.finish_one(self, message, at)
-        fairness.leave(message, at)
+        if self.flights.index is not None:
+            self.flights.discard(message)
+        message.deadline = GONE
+        self.in_flight -= 1
+        self._flight_time += at
+        self.deleted += 1
+        arrived = message.arrived_at
+        self.sojourns.append(at - arrived)
+        self.waits.append(message.first_received_at - arrived)
+        if self._end_to_end is not None:
+            self._end_to_end.append(at - message.origin_at)
+        elif message.origin_at != arrived:
+            self._begin_end_to_end(at - message.origin_at)
+        group_id = message.group_id
+        if group_id is None:
+            fairness.leave(message, at)
+        else:
+            tenant = fairness.tenants[group_id]
+            if tenant.window != fairness.window:
+                tenant.roll(fairness.window, fairness.length)
+            if at > tenant.since:
+                tenant.area += tenant.in_flight * (at - tenant.since)
+                tenant.since = at
+            tenant.in_flight -= 1
+            fairness.labels.append(tenant.label)
+        if self.limited:
+            self._release()
 
     def finish(
         self,
@@ -212,7 +304,7 @@ class FairQueue(StandardQueue):
     def tenants(self) -> Mapping[str, TenantState]:
         """See `StandardQueue`; as of the last look. Those that have left nothing but times are among them."""
         fairness = self.fairness
-        now = max(self.looked_at, fairness.ends - self.declaration.processing_window)
+        now = max(self.looked_at, fairness.ends - fairness.length)
         times: dict[int, tuple[array[float], array[float]]] = {
             label: (array("d"), array("d")) for label in (0, *fairness.named.values())
         }
@@ -240,7 +332,7 @@ class FairQueue(StandardQueue):
     @property
     def visible(self) -> int:
         """See `StandardQueue`."""
-        return len(self._fresh) + len(self._returned) - self._stale + self.fairness.waiting
+        return len(self._fresh) - self._stale + self.fairness.waiting
 
     def age_of_oldest(self, now: float) -> float:
         """See `StandardQueue`. Cost: O(in flight + delayed + returned + tenants)."""
@@ -262,7 +354,7 @@ class FairQueue(StandardQueue):
     def _age(self, now: float, without: Collection[str | int]) -> float:
         """As `age_of_oldest`, without the messages of some tenants."""
         firsts = list(islice((message for message in self._fresh if message.deadline != GONE), 1))
-        returned = [message for _, _, message in self._returned]
+        returned: list[Message] = []
         for tenant in self.fairness.tenants.values():
             if tenant.key not in without:
                 if tenant.first is not None:

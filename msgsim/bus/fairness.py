@@ -32,7 +32,7 @@ class Fairness:
     10 % of all that are, or if its share of the recent processing time is more than 10 %. It is not if none of its
     messages has been in flight for 5 minutes. Nothing else is remembered: it stops when its shares have fallen, since
     no other threshold is published. Quiet messages go first, oldest first; among noisy tenants the one with the fewest
-    in flight, those chosen in the same receive included.
+    in flight, those chosen in the same receive included. Where chance has a part, each message is a receive of its own.
 
     Processing time is time in flight, summed over messages. "Recent" is unpublished: it is the present window of
     `Queue.processing_window` and the fading part of the one before, as if that one's work had been even. It counts from
@@ -51,26 +51,30 @@ class Fairness:
         unlabelled: messages deleted before.
         named: the group ids by label; messages without one, and of tenants after the first 65,535, have label 0.
         ends: when the present window does [s].
+        heads: (place, number, tenant) of the next message of each tenant that is not set aside: a heap, in which an
+            entry is valid while its tenant has it.
+        window: the number of the present window.
+        length: of a window [s].
     """
 
     __slots__ = (
         "_began",
-        "_heads",
-        "_length",
         "_limit",
         "_most_tenants",
         "_noisy",
         "_receive",
         "_total_at_start",
         "_total_before",
-        "_window",
         "ends",
+        "heads",
         "labels",
+        "length",
         "named",
         "queue",
         "tenants",
         "unlabelled",
         "waiting",
+        "window",
     )
 
     def __init__(self, queue: "StandardQueue", now: float) -> None:
@@ -80,14 +84,14 @@ class Fairness:
         self.labels = array("H")
         self.unlabelled = len(queue.sojourns)
         self.named: dict[str, int] = {}
-        self._heads: list[tuple[float, int, Tenant]] = []
+        self.heads: list[tuple[float, int, Tenant]] = []
         self._limit = self._most_tenants = SLACK
         self._noisy: list[Tenant] = []
         self._receive = 0
         self._began = now
-        self._length = queue.declaration.processing_window
-        self._window = int(now // self._length)
-        self.ends = (self._window + 1) * self._length
+        self.length = queue.declaration.processing_window
+        self.window = int(now // self.length)
+        self.ends = (self.window + 1) * self.length
         self._total_at_start = self._total(now)
         self._total_before = 0.0
 
@@ -102,7 +106,7 @@ class Fairness:
             label = self.named.get(key, 0)
             if not label and len(self.named) < MOST_LABELS:
                 label = self.named[key] = len(self.named) + 1
-        tenant = self.tenants[key] = Tenant(key, label, self.ends - self._length, self._window)
+        tenant = self.tenants[key] = Tenant(key, label, self.ends - self.length, self.window)
         return tenant
 
     def of(self, message: Message) -> Tenant:
@@ -114,7 +118,7 @@ class Fairness:
     def _forget(self) -> None:
         """Drop the tenants that have nothing here, nor a share of the recent work."""
         for key, tenant in list(self.tenants.items()):
-            if not tenant.in_flight and tenant.entry is None and not tenant.noisy and tenant.window < self._window - 1:
+            if not tenant.in_flight and tenant.entry is None and not tenant.noisy and tenant.window < self.window - 1:
                 del self.tenants[key]
         self._most_tenants = 2 * len(self.tenants) + SLACK
 
@@ -122,14 +126,14 @@ class Fairness:
 
     def tick(self, now: float) -> None:
         """Begin the window that `now` is in, before anything changes at `now`."""
-        window = int(now // self._length)
-        start = window * self._length
+        window = max(int(now // self.length), self.window + 1)  # products of floats are rounded
+        start = window * self.length
         total = self._total(start)
-        earlier = self._total_at_start if window == self._window + 1 else self._total(start - self._length)
+        earlier = self._total_at_start if window == self.window + 1 else self._total(start - self.length)
         self._total_before = total - earlier
         self._total_at_start = total
-        self._window = window
-        self.ends = (window + 1) * self._length
+        self.window = window
+        self.ends = (window + 1) * self.length
 
     def _total(self, at: float) -> float:
         """The integral of all that is in flight, up to a time after which nothing has changed so far."""
@@ -137,7 +141,7 @@ class Fairness:
 
     def _fading(self, now: float) -> float:
         """How much of the window before still counts."""
-        return (self.ends - now) / self._length
+        return (self.ends - now) / self.length
 
     def recent(self, now: float) -> float:
         """The recent processing time of all [message s]."""
@@ -145,8 +149,8 @@ class Fairness:
 
     def recent_of(self, tenant: Tenant, now: float) -> float:
         """The recent processing time of one tenant [message s]."""
-        if tenant.window != self._window:
-            tenant.roll(self._window, self._length)
+        if tenant.window != self.window:
+            tenant.roll(self.window, self.length)
         return tenant.before * self._fading(now) + tenant.area + tenant.in_flight * (now - tenant.since)
 
     def is_noisy(self, tenant: Tenant, now: float) -> bool:
@@ -168,8 +172,8 @@ class Fairness:
     def fly(self, message: Message, now: float) -> None:
         """A message that was visible is in flight since `now`."""
         tenant = self.of(message)
-        if tenant.window != self._window:
-            tenant.roll(self._window, self._length)
+        if tenant.window != self.window:
+            tenant.roll(self.window, self.length)
         tenant.change(1, now)
 
     def land(self, message: Message, at: float) -> Tenant:
@@ -179,10 +183,10 @@ class Fairness:
         if tenant is None:  # it was received before the queue was fair
             tenant = self.enter(key)
             tenant.since = self._began
-            tenant.window = int(self._began // self._length)
+            tenant.window = int(self._began // self.length)
             tenant.in_flight = 1
-        if tenant.window != self._window:
-            tenant.roll(self._window, self._length)
+        if tenant.window != self.window:
+            tenant.roll(self.window, self.length)
         tenant.change(-1, at)
         return tenant
 
@@ -195,8 +199,8 @@ class Fairness:
             del self.tenants[message.number]
             return
         tenant = self.tenants[group_id]
-        if tenant.window != self._window:
-            tenant.roll(self._window, self._length)
+        if tenant.window != self.window:
+            tenant.roll(self.window, self.length)
         if at > tenant.since:
             tenant.area += tenant.in_flight * (at - tenant.since)
             tenant.since = at
@@ -211,13 +215,13 @@ class Fairness:
     def clear(self, now: float) -> None:
         """All messages are gone; after the `tick` of that time. Cost: O(tenants)."""
         for key, tenant in list(self.tenants.items()):
-            if tenant.window != self._window:
-                tenant.roll(self._window, self._length)
+            if tenant.window != self.window:
+                tenant.roll(self.window, self.length)
             tenant.change(-tenant.in_flight, now)
             tenant.clear()
             if isinstance(key, int):
                 del self.tenants[key]
-        self._heads.clear()
+        self.heads.clear()
         self._noisy.clear()
         self.waiting = 0
 
@@ -232,7 +236,7 @@ class Fairness:
         self.waiting += 1
         if tenant.entry is None and not tenant.noisy:
             tenant.entry = entry = (message.arrived_at, message.number, tenant)
-            heappush(self._heads, entry)
+            heappush(self.heads, entry)
 
     def reseat(self, tenant: Tenant) -> None:
         """The backlog of a tenant has changed; have it at its place. Cost: O(log tenants)."""
@@ -241,12 +245,11 @@ class Fairness:
             if head is None:
                 self._noisy.remove(tenant)
                 tenant.noisy = False
-        elif head is None:
-            tenant.entry = None
-        elif tenant.entry is None or tenant.entry[:2] != head[:2]:
+        elif head is None or tenant.entry is None or tenant.entry[:2] != head[:2]:
             tenant.entry = head
-            heads = self._heads
-            heappush(heads, head)
+            heads = self.heads
+            if head is not None:
+                heappush(heads, head)
             if len(heads) > self._limit:
                 heads[:] = [entry for entry in heads if entry[2].entry is entry]
                 heapify(heads)
@@ -254,7 +257,7 @@ class Fairness:
 
     def oldest(self) -> tuple[float, int, Tenant] | None:
         """The place of the message of a tenant that is first in line, noisy or not; None if there is none."""
-        heads = self._heads
+        heads = self.heads
         while heads and heads[0][2].entry is not heads[0]:
             heappop(heads)
         found = [head for head in (tenant.head() for tenant in self._noisy) if head is not None]
@@ -275,19 +278,7 @@ class Fairness:
         while fresh and fresh[0].deadline == GONE:
             fresh.popleft()
             queue._stale -= 1
-        head = (fresh[0].arrived_at, fresh[0].number) if fresh else None
-        if queue._returned:
-            back: tuple[float, int] = queue._returned[0][:2]
-            return back if head is None or back < head else head
-        return head
-
-    def _pop_loose(self, head: tuple[float, int]) -> Message:
-        """Take that message out."""
-        returned = self.queue._returned
-        if returned and returned[0][:2] == head:
-            message: Message = returned.pop(0)[2]
-            return message
-        return self.queue._fresh.popleft()
+        return (fresh[0].arrived_at, fresh[0].number) if fresh else None
 
     def choose(self, now: float, limit: int) -> list[Message]:
         """Take out up to `limit` messages, those of quiet tenants first (SQS-FAIR-4).
@@ -298,10 +289,9 @@ class Fairness:
             self.tick(now)
         queue = self.queue
         fresh = queue._fresh
-        returned = queue._returned
         most = queue.max_receive_count
-        window = self._window
-        fade = (self.ends - now) / self._length
+        window = self.window
+        fade = (self.ends - now) / self.length
         total = queue.in_flight
         bar = max(_BAR, _SHARE * total)
         worked = queue._flight_time + total * now - self._total_at_start
@@ -309,7 +299,7 @@ class Fairness:
         self._receive = receive = self._receive + 1
         if self._noisy:
             self._review(now)
-        heads = self._heads
+        heads = self.heads
         entry: tuple[float, int, Tenant] = _NOWHERE
         batch: list[Message] = []
         while len(batch) < limit:
@@ -321,7 +311,7 @@ class Fairness:
                     if tenant.looked == receive:
                         break
                     if tenant.window != window:
-                        tenant.roll(window, self._length)
+                        tenant.roll(window, self.length)
                     in_flight = tenant.in_flight
                     if (
                         in_flight <= bar
@@ -334,28 +324,35 @@ class Fairness:
                     self._noisy.append(tenant)
                 heappop(heads)
                 tenant = None
-            loose = self._loose_head() if fresh or returned else None
+            loose = self._loose_head() if fresh else None
             if loose is not None and (tenant is None or loose < entry[:2]):
-                message = self._pop_loose(loose)
+                message = fresh.popleft()
                 tenant = self.enter(message.number)
             elif tenant is not None:
-                message = tenant.pop()
                 self.waiting -= 1
-                following = tenant.first
-                if following is None or tenant.returned:
+                first = tenant.first
+                if first is None or tenant.gone or tenant.returned is not None:
+                    message = tenant.pop()
                     tenant.entry = None
                     heappop(heads)
                     self.reseat(tenant)
-                else:
-                    tenant.entry = entry = (following.arrived_at, following.number, tenant)
-                    heapreplace(heads, entry)
+                else:  # `Tenant.pop` and `reseat`, without their calls
+                    message = first
+                    line = tenant.line
+                    if line:
+                        tenant.first = first = line.popleft()
+                        tenant.entry = entry = (first.arrived_at, first.number, tenant)
+                        heapreplace(heads, entry)
+                    else:
+                        tenant.first = tenant.entry = None
+                        heappop(heads)
             elif self._noisy:
                 tenant = min(self._noisy, key=_fewest_in_flight)
                 message = tenant.pop()
                 self.waiting -= 1
                 self.reseat(tenant)
                 if tenant.window != window:
-                    tenant.roll(window, self._length)
+                    tenant.roll(window, self.length)
             else:
                 break
             if message.receive_count:

@@ -540,8 +540,8 @@ class LiveQueue(Store):
         They come into force after `attribute_lag`, the retention after `retention_lag`, of what is in force now, in the
         order in which they were asked for. A changed retention is for the messages that are there, too; a changed delay
         for later sends only, but on FIFO queues (SQS-DLY-2); timeouts, limits and redrive policies for the next
-        receives. A queue goes on to deduplicate by the scope that it was made with (FIFO-DUP-5); `poll_winner` is
-        looked at when a simulation begins.
+        receives. A queue goes on to deduplicate by the scope that it was made with (FIFO-DUP-5), and a fair one by the
+        `processing_window` with which it began; `poll_winner` is looked at when a simulation begins.
 
         Args:
             now: [s].

@@ -136,12 +136,18 @@ class StandardQueue(LiveQueue):
         return self.enqueue_grouped(content, attributes, now, origin, origin_at, group_id, delay)
 
     def be_fair(self, now: float) -> None:
-        """Be fair to tenants from now on: another class chooses, so that nobody else pays for it. Cost: O(1)."""
+        """Be fair to tenants from now on: another class chooses, so that nobody else pays for it.
+
+        Cost: O(1), and once O(returned log returned).
+        """
         from msgsim.bus.fair import FairQueue  # noqa: PLC0415 - it is built upon this module
 
         if self.fairness is None:
             self.fairness = Fairness(self, now)
             self.__class__ = FairQueue
+            for place, _, message in self._returned:
+                self._place_at(message, place)
+            self._returned.clear()
             self._set_place()
 
     def take(self, now: float, limit: int, timeout: float) -> list[Message]:

@@ -194,6 +194,7 @@ class Tenant:
         entry = (place, message.number, message)
         if self.returned and entry in self.returned:
             self.returned.remove(entry)
+            self.returned = self.returned or None
             return
         message.deadline = GONE
         self.gone += 1
@@ -207,6 +208,8 @@ class Tenant:
             place, number, back = returned[0]
             if message is None or (place, number) < (message.arrived_at, message.number):
                 del returned[0]
+                if not returned:
+                    self.returned = None
                 found: Message = back
                 return found
         assert message is not None  # noqa: S101 - narrows the type: there is a backlog

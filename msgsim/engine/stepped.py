@@ -9,6 +9,7 @@ share of the work (SQS-FAIR-3). So each message has an event of its own, in the 
 
 from heapq import heappop, heappush, heapreplace
 from math import inf, nextafter
+from typing import Any
 
 from msgsim.engine.lazy import LazyStation
 from msgsim.engine.traffic import GroupedSource
@@ -35,6 +36,8 @@ class SteppedStation(LazyStation):
         waiting = self._waiting
         fifo = queue.declaration.fifo
         rotation, unblocked = (queue._rotation, queue._unblocked) if fifo else (None, None)  # `FifoQueue.receivable`
+        fairness: Any = None if fifo else queue.fairness
+        fresh = None if fifo else queue._fresh  # with what waits for fairness, `FairQueue.visible`
         grouped = source if type(source) is GroupedSource else None
         if grouped is not None:  # for `GroupedSource.pull`
             draw, next_arrival, deliver = grouped.draw, grouped.next, grouped.deliver
@@ -65,11 +68,16 @@ class SteppedStation(LazyStation):
                     grouped.time = next_arrival()
                 else:
                     source.pull()
-                if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                if not waiting or queue.limited or not (rotation or unblocked if fifo else fairness.waiting or fresh):
+                    continue
+                if source.time <= now or work <= now or now > last_work:
                     self._wake = now
-                continue
+                    continue
+                serving = True
+            else:
+                serving = now != work
 
-            if now == work:
+            if not serving:
                 worker = heap[0][2]
                 if worker.time != now:
                     heappop(heap)
@@ -97,7 +105,7 @@ class SteppedStation(LazyStation):
                     worker.time = inf
                     worker._failed = failed
                     worker.action(now)
-                    if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or fresh):
                         self._wake = now
                     continue
                 worker.clock = now
@@ -113,17 +121,17 @@ class SteppedStation(LazyStation):
                 if position < len(batch):
                     worker.time = end = now + worker.durations[position]
                     heapreplace(heap, (end, worker.rank, worker))
-                    if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or fresh):
                         self._wake = now
                     continue
                 heappop(heap)
                 worker.time = inf
                 if worker.leaving:
                     pool.leave(worker, now)
-                    if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                    if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or fresh):
                         self._wake = now
                     continue
-                if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+                if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or fresh):
                     self._wake = now
                     batch = []
                 else:
@@ -137,9 +145,7 @@ class SteppedStation(LazyStation):
                     if self._polls_end == inf:
                         self._polls_end = now + pool.wait_time
                     continue
-                serving = False
             else:
-                serving = True
                 self._wake = inf
                 if self._rng is not None:
                     self._dispatch(now)
@@ -184,7 +190,7 @@ class SteppedStation(LazyStation):
             worker.action = worker.step_action
             worker.time = end
             heappush(heap, (end, worker.rank, worker))
-            if waiting and not queue.limited and (rotation or unblocked if fifo else queue.visible):
+            if waiting and not queue.limited and (rotation or unblocked if fifo else fairness.waiting or fresh):
                 if serving and end == now:  # the others are served before what takes no time
                     self._dispatch(now)
                 else:

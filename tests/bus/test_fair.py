@@ -176,6 +176,19 @@ class TestNoisyByProcessingTime:
         assert noisy(queue) == set()
         assert tenants(receive(queue, 400, 2)) == "nq"
 
+    @pytest.mark.rule("SQS-FAIR-3")
+    def test_a_window_ends_where_it_is_said_to_however_that_is_rounded(self) -> None:
+        assert 4.5 // 0.9 == 4
+        queue = make(processing_window=0.9)
+        tenants = " ".join(f"t-{place}" for place in range(11))
+        send(queue, tenants)
+        for delivery in receive(queue, 3.6, 11):
+            queue.delete(delivery.receipt_handle, 4.0)
+        send(queue, tenants, 4.0)
+        for now in (4.0, 4.5, 4.6):
+            queue.advance(now)
+            assert noisy(queue) == set()  # each has an eleventh of the work
+
     def test_what_is_in_flight_counts_while_it_is(self) -> None:
         queue = make(processing_window=60)
         send(queue, "n n")
@@ -428,6 +441,159 @@ class TestWhatHappensToMessages:
         queue.purge(200)
         assert queue.tenants["n"].processing_time == 50 * 60 * 40 / 60 + 50 * 20
         queue.check(200)
+
+    def test_tenants_whose_messages_all_expire_are_kept_in_little_room(self) -> None:
+        queue = make(retention=60)
+        for now in range(0, 60_000, 100):
+            send(queue, "a", now)
+        assert queue.expired == 599
+        assert queue.fairness is not None
+        assert len(queue.fairness.heads) < 100
+        assert tenants(receive(queue, 59_900, 9)) == "a"
+        queue.check(59_900)
+
+    def test_a_message_that_is_alone_is_received_as_others_are(self) -> None:
+        queue = make(visibility_timeout=100, redrive=Redrive(to="dead", max_receive_count=2))
+        send(queue, "a")
+        [first] = queue.receive(1, visibility_timeout=50)
+        send(queue, "a", 2)
+        [second] = queue.receive(2, visibility_timeout=10)
+        assert [first.receive_count, second.receive_count] == [1, 1]
+        assert queue.next_deadline() == 12
+        queue.delete(first.receipt_handle, 3)
+        assert [delivery.receive_count for delivery in queue.receive(12)] == [2]
+        assert queue.receive(112) == []
+        assert (queue.dead_lettered, queue.deleted, queue.counts(112)) == (1, 1, (0, 0, 0))
+        assert queue.fairness is not None
+        assert queue.fairness.waiting == 0
+        queue.check(112)
+
+    def test_a_dead_letter_that_is_alone_is_counted_as_new_and_moved_on_when_it_is_due(self) -> None:
+        last = make()
+        dead = StandardQueue(
+            Queue(redrive=Redrive(to="q", max_receive_count=1), visibility_timeout=LONG), "dead", dead_letter_queue=last
+        )
+        source = StandardQueue(
+            Queue(visibility_timeout=10, redrive=Redrive(to="dead", max_receive_count=1)), "s", dead_letter_queue=dead
+        )
+        send(source, "a")
+        receive(source, 0, 1)
+        receive(source, 10, 1)
+        assert (dead.visible, dead.redelivered) == (1, 0)
+        assert receive(dead, 11, 1) == []
+        assert (dead.dead_lettered, last.visible, tenants(receive(last, 12, 1))) == (1, 1, "a")
+
+    def test_one_that_is_alone_in_a_line_of_deleted_ones(self) -> None:
+        dead = make(retention=100)
+        source = StandardQueue(
+            Queue(visibility_timeout=10, redrive=Redrive(to="q", max_receive_count=1)), "s", dead_letter_queue=dead
+        )
+        send(source, "a")
+        receive(source, 0, 1)
+        send(dead, "a", 5)
+        receive(source, 10, 1)
+        assert dead.counts(101) == (1, 0, 0)
+        assert tenants(receive(dead, 101, 2)) == "a"
+        send(dead, "a", 102)
+        assert tenants(receive(dead, 102, 2)) == "a"
+        dead.check(102)
+
+    def test_a_message_in_flight_finishes_with_a_timeout_of_its_own(self) -> None:
+        queue = make()
+        send(queue, "a b")
+        first, second = queue.take(0, 2, 100)
+        queue.extend(first, 0, 50, 1)
+        queue.finish_one(first, 2)
+        assert queue.flights.index is None
+        queue.finish_one(second, 3)
+        assert (queue.deleted, list(queue.sojourns)) == (2, [2.0, 3.0])
+        queue.check(60)
+
+    @pytest.mark.rule("SQS-INF-1")
+    def test_finishing_makes_room_at_the_in_flight_limit(self) -> None:
+        queue = make(max_in_flight=1)
+        send(queue, "a")
+        heard: list[int] = []
+        [only] = queue.take(0, 1, LONG)
+        send(queue, "a")
+        assert queue.take(0, 1, LONG) == []
+        assert queue.limited
+        queue.on_change = lambda: heard.append(queue.in_flight)
+        queue.finish_one(only, 1)
+        assert (heard, queue.limited, len(queue.take(1, 1, LONG))) == ([0], False, 1)
+
+    def test_end_to_end_times_are_kept_apart_when_they_differ(self) -> None:
+        queue = make()
+        for origin_at in (5.0, 4.0, 5.0):
+            queue.enqueue_grouped("x", None, 5, 7, origin_at, "a")
+        for message in queue.take(6, 3, LONG):
+            queue.finish_one(message, 8)
+        assert (list(queue.sojourns), list(queue.end_to_end)) == ([3, 3, 3], [3, 4, 3])
+
+    def test_a_message_stands_behind_one_of_its_tenant_that_came_back(self) -> None:
+        queue = make(processing_window=1)
+        send(queue, "a")
+        [first] = queue.receive(0)
+        queue.change_visibility(first.receipt_handle, 0, 0)
+        queue.enqueue_grouped("second", None, 5, None, 5, "a")
+        queue.enqueue_grouped("third", None, 5, None, 5, "b")
+        assert [delivery.body for delivery in queue.receive(5, 10)] == ["x", "second", "third"]
+        queue.check(5)
+
+    def test_work_of_earlier_windows_is_counted_when_it_ends(self) -> None:
+        queue = make(processing_window=60)
+        queue.enqueue_grouped("x", None, 0, None, 0, "a")
+        [message] = queue.take(0, 1, LONG)
+        queue.finish_one(message, 75)
+        queue.advance(75)
+        assert queue.tenants["a"].processing_time == 45 + 15  # three quarters of the window before, and this one's
+        queue.enqueue_grouped("x", None, 130, None, 130, "a")
+        [message] = queue.take(130, 1, LONG)
+        queue.finish_one(message, 131)
+        queue.advance(131)
+        assert queue.tenants["a"].processing_time == pytest.approx(15 * 49 / 60 + 1)
+
+    def test_what_expires_in_flight_has_been_work_until_then(self) -> None:
+        queue = make(retention=60, processing_window=1_000)
+        send(queue, "a b")
+        receive(queue, 10, 1)
+        queue.advance(61)
+        assert (queue.expired, queue.tenants["a"].in_flight, queue.tenants["a"].processing_time) == (2, 0, 50)
+        queue.check(61)
+
+    @pytest.mark.rule("SQS-FAIR-5")
+    def test_who_was_noisy_stands_among_the_others_again(self) -> None:
+        queue = make(processing_window=60)
+        send(queue, "n*38 q")
+        flying = receive(queue, 0, 36)
+        assert tenants(flying[29:]) == "nqnnnnn"
+        for delivery in flying:
+            queue.delete(delivery.receipt_handle, 10)
+        send(queue, "q", 20)
+        assert tenants(receive(queue, 20, 1)) == "q"
+        send(queue, "r", 130)
+        assert tenants(receive(queue, 130, 5)) == "nnnr"
+        queue.check(130)
+
+    def test_a_delayed_message_shows_at_the_place_of_its_arrival(self) -> None:
+        queue = make()
+        queue.send("early", 0, group_id="a", delay=10)
+        send(queue, "a", 5)
+        assert (queue.counts(9), queue.counts(10)) == ((1, 0, 1), (2, 0, 0))
+        assert [delivery.body for delivery in queue.receive(10, 10)] == ["early", "x"]
+        queue.check(10)
+
+    def test_a_line_comes_before_what_went_to_the_back(self) -> None:
+        queue = make(processing_window=1)
+        send(queue, "a")
+        for now in (0, 10):
+            [first] = queue.receive(now)
+            queue.change_visibility(first.receipt_handle, 0, now)
+        queue.send("second", 15, group_id="a")
+        [first] = queue.receive(20)
+        queue.change_visibility(first.receipt_handle, 0, 20)
+        assert [delivery.body for delivery in queue.receive(30, 10)] == ["second", "x"]
+        queue.check(30)
 
     def test_delays_of_the_queue_hold_for_tenants(self) -> None:
         queue = make(delay=10, retention=60)
