@@ -335,11 +335,11 @@ class FairQueue(StandardQueue):
         return len(self._fresh) - self._stale + self.fairness.waiting
 
     def age_of_oldest(self, now: float) -> float:
-        """See `StandardQueue`. Cost: O(in flight + delayed + returned + tenants)."""
+        """See `StandardQueue`. Cost: O(in flight + delayed + returned + tenants with a backlog)."""
         return self._age(now, ())
 
     def quiet(self, now: float) -> Quiet:
-        """See `StandardQueue`. Cost: O(in flight + delayed + returned + tenants)."""
+        """See `StandardQueue`. Cost: O(in flight + delayed + returned + tenants with a backlog)."""
         noisy = self.fairness.noisy(now)
         keys = {tenant.key for tenant in noisy}
         delayed = sum(1 for message in self._delayed if message.group_id in keys)
@@ -355,7 +355,7 @@ class FairQueue(StandardQueue):
         """As `age_of_oldest`, without the messages of some tenants."""
         firsts = list(islice((message for message in self._fresh if message.deadline != GONE), 1))
         returned: list[Message] = []
-        for tenant in self.fairness.tenants.values():
+        for tenant in self.fairness.backlogged():
             if tenant.key not in without:
                 if tenant.first is not None:
                     firsts.append(tenant.first)
@@ -369,5 +369,5 @@ class FairQueue(StandardQueue):
     def live(self) -> Iterator[Message]:
         """See `Ledger`."""
         yield from super().live()
-        for tenant in self.fairness.tenants.values():
+        for tenant in self.fairness.backlogged():
             yield from tenant

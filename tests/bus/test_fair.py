@@ -350,6 +350,17 @@ class TestWhatHappensToMessages:
         send(queue, "n q", 90)
         assert tenants(receive(queue, 90, 2)) == "qn"  # the work of the last minute still counts
 
+    @pytest.mark.rule("SQS-FAIR-5")
+    def test_a_purge_is_no_flight(self) -> None:
+        queue = make(processing_window=3_600)
+        send(queue, "n n")
+        queue.delete(queue.receive(0)[0].receipt_handle, 200)
+        queue.advance(600)
+        assert noisy(queue) == set()
+        queue.purge(600)
+        send(queue, "n", 601)
+        assert noisy(queue) == set()
+
     def test_the_in_flight_limit_holds(self) -> None:
         queue = make(max_in_flight=3)
         send(queue, "a a b b")
@@ -652,6 +663,11 @@ class TestNumbers:
         assert queue.age_of_oldest(12) == 10
         receive(queue, 12, 2)
         assert queue.age_of_oldest(13) == 11
+        queue.purge(13)
+        send(queue, "a", 13)
+        [only] = queue.receive(13)
+        queue.change_visibility(only.receipt_handle, 0, 14)
+        assert queue.age_of_oldest(15) == 2
 
     def test_times_are_kept_by_tenant_and_only_from_when_it_is_fair(self) -> None:
         queue = make()
