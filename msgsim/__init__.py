@@ -1,4 +1,23 @@
-"""msgsim: a discrete-event simulator of a message bus on virtual time."""
+"""msgsim: a discrete-event simulator of a message bus on virtual time.
+
+`run = simulate(load("black-friday"))` is a run of a built-in example (`examples()` lists them): `print(run.summary())`,
+`run.plot()`, `run.quantile("emails", "waiting_time", 0.99)`. A `Scenario` of your own has topics, queues, outboxes,
+traffic and workers. `Simulation(scenario)` is the same live, step by step.
+
+A queue alone is a `StandardQueue` or a `FifoQueue`; each call says what time it is:
+
+>>> queue = StandardQueue(Queue(visibility_timeout=30), "orders")
+>>> _ = queue.send("order 1", 0)
+>>> [delivery] = queue.receive(1)
+>>> queue.receive(2), queue.next_deadline()
+([], 31.0)
+>>> [again] = queue.receive(31)
+>>> again.body, again.receive_count
+('order 1', 2)
+>>> queue.delete(again.receipt_handle, 40)
+
+`msgsim.service` has the requests of the services by their own names, `msgsim.testing` a kit for tests.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -184,6 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    if sys.stdout is None:  # it was closed before we began
+        sys.stdout = Path(devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
     with suppress(AttributeError, ValueError):  # a terminal that cannot show a character shows another
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:

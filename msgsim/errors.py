@@ -37,7 +37,8 @@ SHOWN = 400
 
 
 def shortened(text: str) -> str:
-    """A text without the middles of its lines that are too long to be read."""
+    """A text that can be printed: without the middles of its lines that are too long, and without lone surrogates."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return "\n".join(
         line if len(line) <= SHOWN else f"{line[: SHOWN // 2 - 2]} ... {line[3 - SHOWN // 2 :]}"
         for line in text.split("\n")

@@ -76,7 +76,10 @@ def load(name_or_path: str | PathLike[str]) -> Scenario:
     Raises:
         UnknownName: neither an example nor a file; says which examples there are.
         DeclarationError: the file is missing or cannot be read, or what it says cannot be; one line for each problem.
+            Or `name_or_path` is neither.
     """
+    if not isinstance(name_or_path, (str, PathLike)):
+        raise DeclarationError("load", f"{name_or_path!r} is neither the name of an example nor the path of a file")
     name = fspath(name_or_path)
     built_in = _built_in()
     if name in built_in:

@@ -6,7 +6,7 @@ Figures are made without pyplot, so that nothing stays behind and no backend is 
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from itertools import cycle, product
-from math import inf
+from math import inf, isnan, nan
 from textwrap import shorten
 from typing import Any, Literal
 
@@ -119,7 +119,7 @@ class Look:
     width: float = 1.2
 
 
-AGE, NOISY = "age_of_oldest_message", "noisy_groups"
+AGE, NOISY, QUIET = "age_of_oldest_message", "noisy_groups", "_in_quiet_groups"
 
 
 @attrs.frozen
@@ -248,7 +248,7 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
         return [
             Line(
                 name,
-                f"{metric}_in_quiet_groups",
+                f"{metric}{QUIET}",
                 f"{name}: quiet groups",
                 attrs.evolve(looks[name], dashes=":", width=1.8),
             )
@@ -310,6 +310,9 @@ def _values(run: Run, line: Line) -> tuple[list[float], list[float]]:
     """Times [s] and values; a rate holds from the reading before to the reading after."""
     if not line.rate:
         times, values = run.series(line.entity, line.metric)
+        if line.metric.endswith(QUIET):  # while nobody is noisy, all are quiet: the other line shows them
+            noisy = run.series(line.entity, NOISY)[1]
+            return list(times), [value if some else nan for value, some in zip(values, noisy, strict=True)]
         return list(times), list(values)
     edges, gained = rates(run, line.entity, line.metric)
     return (edges, [*gained, gained[-1]]) if gained else ([], [])
@@ -320,7 +323,7 @@ def _values(run: Run, line: Line) -> tuple[list[float], list[float]]:
 
 def _draw_row(axes: Axes, run: Run, row: Row, *, crowded: bool) -> None:
     series = [_values(run, line) for line in row.lines]
-    highest = max((value for _, values in series for value in values), default=0.0)
+    highest = max((value for _, values in series for value in values if not isnan(value)), default=0.0)
     unit, size = _time_unit(highest) if row.unit == "s" else (row.unit, 1.0)
     few = len(run.times) <= FEW
     slim = SLIM if crowded else 1.0

@@ -45,6 +45,9 @@ from msgsim.run import Run
 from msgsim.scenario import Scenario
 
 PROBES = 100
+MOST_READINGS = 10_000_000
+"""Of each metric of each entity: so many are gigabytes."""
+
 SHIFT_STEP = 1.0
 """How often a count that follows a bent curve is looked at [s]."""
 
@@ -105,6 +108,7 @@ class Simulation:
         self.probe_interval = min(MINUTE, length / PROBES) if probe is None else probe
         check_number("probe", self.probe_interval, above=True, unit="s")
         self.probe_interval = as_float(self.probe_interval)
+        _check_readings(length, self.probe_interval)
 
         self.env = Environment()
         self._board = Board(self.env)
@@ -497,6 +501,12 @@ class Shifts:
             following = min(following, max(now + SHORTEST_SHIFT, now + (next_half - rate) / form.slope))
         if following < inf:
             self._timer.arm(following)
+
+
+def _check_readings(length: float, interval: float) -> None:
+    if length > MOST_READINGS * interval:
+        problem = f"{interval!r} [s] makes {length / interval:,.0f} readings; allowed: at most {MOST_READINGS:,}"
+        raise DeclarationError("probe", problem)
 
 
 def _keep(name: str) -> None:

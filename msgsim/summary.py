@@ -56,6 +56,11 @@ def key_figures(run: Run) -> list[tuple[str, str]]:
     backlog = _highest(run, queues, "visible", "max")
     if backlog:
         figures.append((count(backlog[0]), f"messages: peak backlog, in {backlog[1]}"))
+    for metric, what in (("expired", "expired"), ("dead_lettered", "dead-lettered")):
+        lost = sum(run.total(name, metric) for name in queues)
+        if lost:
+            names = [one_line(name) for name in queues if run.total(name, metric)]
+            figures.append((count(lost), f"messages {what}, in {', '.join(names)}"))
     slowest = _highest(run, queues, "sojourn_time", "p99")
     if slowest:
         figures.append((duration(slowest[0]), f"p99 sojourn time, in {slowest[1]}"))

@@ -338,7 +338,7 @@ def test_version(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "SMALL", "--set", "workers.w.cuont=5"], "no field of workers.w named 'cuont'; did you mean 'count'?"),
         (["run", "SMALL", "--set", "nothing.at.all=5"], "no field of the scenario named 'nothing'"),
         (["run", "SMALL", "--set", "workers.w.count=many"], "workers.w.count: 'many' is neither a whole number nor"),
-        (["run", "SMALL", "--set", "workers.w.count=0"], "workers.w.count: 0 is not allowed; allowed: 1 or more"),
+        (["run", "SMALL", "--set", "workers.w.count=0"], "workers.w.count: 0 is not allowed; allowed: 1 to 10000000"),
         (["run", "SMALL", "--set", "traffic.t.rate=-1"], "traffic.t.rate: -1 is not allowed; allowed: 0 or more"),
         (["run", "SMALL", "--set", "workers.w.handler=f"], "workers.w.handler: a file cannot hold a Python function"),
         (["run", "SMALL", "--set", "horizon=0"], "horizon: 0.0 is not allowed; allowed: more than 0"),
@@ -368,7 +368,7 @@ def test_a_bad_command_line_is_one_line(argv: list[str], line: str, small: str, 
     [
         (("rate = [2,", "rate = [-2,"), "traffic.t.rate.0: -2 is not allowed; allowed: 0 or more [1/s]"),
         (("height = 10", "height = -10"), "traffic.t.rate.1.height: -10 is not allowed"),
-        (("count = 2", "count = 0"), "workers.w.count: 0 is not allowed; allowed: 1 or more, or a curve (shifts)"),
+        (("count = 2", "count = 0"), "workers.w.count: 0 is not allowed; allowed: 1 to 10000000, or a curve (shifts)"),
         (('queue = "q"', 'queue = "p"'), "workers.w.queue: no queue named 'p'; declared: dead, q"),
         (('to = "q"', 'to = "p"'), "traffic.t.to: no topic or queue named 'p'; declared: dead, q"),
         (
@@ -518,3 +518,9 @@ def test_a_standard_output_of_another_kind_will_do(small: str, monkeypatch: pyte
     monkeypatch.setattr(sys, "stdout", sink)
     assert cli.main(["run", small]) == 0
     assert "".join(sink.parts).startswith("small\n")
+
+
+def test_a_closed_standard_output_is_nobody_who_reads() -> None:
+    command = f"{sys.executable} -m msgsim run order-processing --until 60 --warm-up 0 >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], check=False, capture_output=True, text=True)  # noqa: S603 - ours
+    assert (done.returncode, done.stderr) == (0, "")

@@ -140,3 +140,9 @@ def test_a_value_that_is_quoted_at_length_is_cut_short() -> None:
     assert str(again) == str(error)
     assert len(str(errors.UnknownName.among("queue", "x" * 100_000, ["a"]))) == 400
     assert str(errors.DeclarationError("", "y" * 400)) == "y" * 400
+
+
+def test_every_error_can_be_printed() -> None:
+    error = errors.InvalidParameterValue("Value \ud800 for parameter MessageGroupId is invalid.")
+    assert str(error) == r"Value \ud800 for parameter MessageGroupId is invalid."
+    assert str(error).encode("utf-8")

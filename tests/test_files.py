@@ -408,6 +408,13 @@ def test_what_no_file_can_hold_is_refused_with_its_place(scenario: ms.Scenario, 
 # ---------------------------------------------------------------- files
 
 
+@pytest.mark.parametrize("given", [None, 3, b"black-friday"])
+def test_what_is_no_path_is_not_loaded(given: Any) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        ms.load(given)
+    assert str(caught.value) == f"load: {given!r} is neither the name of an example nor the path of a file"
+
+
 def test_a_file_is_loaded_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xef\xbb\xbftitle = 'with a byte order mark'\r\n[queues.q]\r\n")
@@ -581,7 +588,7 @@ def test_a_text_becomes_what_its_place_holds(path: str, text: str, value: Any) -
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
-        ("workers.mailers.count", "0", "workers.mailers.count: 0 is not allowed; allowed: 1 or more, or a curve"),
+        ("workers.mailers.count", "0", "workers.mailers.count: 0 is not allowed; allowed: 1 to 10000000, or a curve"),
         ("workers.mailers.cuont", "1", "no field of workers.mailers named 'cuont'; did you mean 'count'?"),
         ("workers.nobody.count", "1", "no workers entry named 'nobody'"),
         ("traffic.shop.rate.7.height", "1", "traffic.shop.rate has the positions 0 to 1"),

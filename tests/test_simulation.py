@@ -900,3 +900,11 @@ def test_live_things_are_looked_up_by_name() -> None:
         with pytest.raises(UnknownName, match=f"no {what} named 'emial'"):
             live["emial"]
         assert not hasattr(live, "pop")
+
+
+def test_readings_have_a_limit() -> None:
+    scenario = ms.Scenario(queues={"q": ms.Queue()})
+    with pytest.raises(DeclarationError) as caught:
+        ms.Simulation(scenario, horizon=60, probe=1e-9)
+    assert str(caught.value) == "probe: 1e-09 [s] makes 60,000,000,000 readings; allowed: at most 10,000,000"
+    assert ms.Simulation(scenario, horizon=60, probe=0.5).probe_interval == 0.5

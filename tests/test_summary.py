@@ -328,6 +328,7 @@ def test_html_is_escaped(run: Run) -> None:
 def test_key_figures_name_the_worst(run: Run) -> None:
     assert key_figures(run) == [
         (count(max(run.series("emails", "visible")[1])), "messages: peak backlog, in emails"),
+        (count(run.total("emails", "dead_lettered")), "messages dead-lettered, in emails"),
         (duration(run.quantile("emails", "sojourn_time", 0.99)), "p99 sojourn time, in emails"),
         (
             count(run.total("ses", "accepted")),
@@ -339,6 +340,24 @@ def test_key_figures_name_the_worst(run: Run) -> None:
         ),
         (share(run.mean("mailers", "utilization")), "of the time busy: mailers"),
     ]
+
+
+def test_key_figures_name_what_was_lost() -> None:
+    scenario = ms.Scenario(
+        queues={
+            "q": ms.Queue(retention=60, redrive=ms.Redrive(to="dead", max_receive_count=1), visibility_timeout=5),
+            "r": ms.Queue(retention=60),
+            "dead": ms.Queue(),
+        },
+        traffic={"t": ms.Traffic(to="q", rate=1), "u": ms.Traffic(to="r", rate=1)},
+        workers={"w": ms.Workers(queue="q", count=1, batch_size=1, service_time=2, failure_rate=0.5)},
+    )
+    run = ms.simulate(scenario, until=200)
+    figures = key_figures(run)
+    expired = run.total("q", "expired") + run.total("r", "expired")
+    assert (count(expired), "messages expired, in q, r") in figures
+    assert (count(run.total("q", "dead_lettered")), "messages dead-lettered, in q") in figures
+    assert run.total("q", "dead_lettered") > 10
 
 
 def test_an_empty_scenario_has_no_figures() -> None:

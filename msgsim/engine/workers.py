@@ -31,6 +31,9 @@ from msgsim.engine.stations import Station
 from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
 from msgsim.quotas import MAX_MESSAGES, SETS, VISIBILITY_TIMEOUT, WAIT_TIME
 
+MOST_WORKERS = 10_000_000
+"""Of a pool: each takes about a kilobyte."""
+
 SHORTEST = 0.001
 """Polls, heartbeats and deliveries of one message are at least so far apart [s]: in no time they would never end."""
 
@@ -40,8 +43,9 @@ def _check_count(_owner: object, _attribute: "attrs.Attribute[Any]", value: obje
         return
     if isinstance(value, bool) or not isinstance(value, int):
         raise DeclarationError("Workers.count", f"{value!r} is neither a whole number nor a curve")
-    if value < 1:
-        raise DeclarationError("Workers.count", f"{value!r} is not allowed; allowed: 1 or more, or a curve (shifts)")
+    if not 1 <= value <= MOST_WORKERS:
+        problem = f"{value!r} is not allowed; allowed: 1 to {MOST_WORKERS}, or a curve (shifts)"
+        raise DeclarationError("Workers.count", problem)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,10 +1,13 @@
 """An account: what is live in it, and the names that its services give these things."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
+
+import attrs
 
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import EPOCH, format_id
@@ -13,15 +16,16 @@ from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.queue import Queue
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
-from msgsim.declare import check_epoch
+from msgsim.declare import check_epoch, check_now
 from msgsim.distributions import Uniforms
-from msgsim.errors import DeclarationError, TimeRanBackwards
+from msgsim.errors import DeclarationError, UnknownName
 from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
 from msgsim.service.queue_record import QueueRecord
 
 AnyQueue: TypeAlias = StandardQueue | FifoQueue
 """A live queue of either type."""
 
+_ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 _STANDARD_ONLY = frozenset({"sampled", "duplicates", "disorder", "old_handle"})
 _FIFO_ONLY = frozenset({"throttled"})
 
@@ -31,7 +35,7 @@ class Account:
 
     Args:
         region: part of ARNs and URLs.
-        account_id: the same.
+        account_id: the same; 12 digits.
         rng: uniform random numbers for queues, topics and the outbox; may be left out if nothing is left to chance.
         epoch: seconds since 1970 at time 0, for time stamps [s].
         outbox: quotas and chances of the emails; None for a production account without quotas.
@@ -79,6 +83,9 @@ class Account:
         deletion_lag: float = 0.0,
     ) -> None:
         check_epoch("Account.epoch", epoch)
+        if not isinstance(account_id, str) or not _ACCOUNT_ID.fullmatch(account_id):
+            raise DeclarationError("Account.account_id", f"{account_id!r} is not a text of 12 digits")
+        _check_settings(settings or {})
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
         self.region = region
@@ -203,12 +210,12 @@ class Account:
         """Do what is due by `now`, each at its own time: deliveries of topics, moves, deletions of queues.
 
         Raises:
+            InvalidParameterValue: `now` is no finite number.
             TimeRanBackwards: `now` is earlier than at the last call.
 
         Cost: O(topics + tasks) per delivery or move.
         """
-        if not now >= self._now:
-            raise TimeRanBackwards.at(repr(self), now, self._now)
+        check_now(repr(self), now, self._now)
         self._now = now
         # Over all of them in the order of time: a queue that two topics reach takes its messages as they come.
         while (due := self._next()) <= now:
@@ -231,6 +238,13 @@ class Account:
         queue = self.queues.pop(name)
         if queue.exists:
             queue.close(max(at, queue.looked_at))
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    known = attrs.fields_dict(Queue)
+    for name in settings:
+        if name not in known:
+            raise UnknownName.among("attribute of a queue", name, known)
 
 
 def _due(live: TopicFanout | MoveTask) -> float:

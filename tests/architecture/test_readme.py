@@ -1,14 +1,18 @@
 """The front door: what README.md shows is what happens."""
 
+import doctest
 import re
 from contextlib import redirect_stdout
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+import msgsim
+import msgsim.service
 from msgsim.cli import main
 from tests.architecture.sources import ROOT
 
@@ -76,3 +80,11 @@ def test_the_tour_shows_real_output(
         for line in shown:
             if line.strip() not in {"", "..."}:
                 assert line in printed, f"$ {command}"
+
+
+@pytest.mark.parametrize("module", [msgsim, msgsim.service])
+def test_docstrings_of_packages_show_what_happens(module: ModuleType) -> None:
+    names = vars(module) if module is msgsim.service else {name: getattr(msgsim, name) for name in msgsim.__all__}
+    (test,) = doctest.DocTestFinder(recurse=False).find(module, module.__name__, globs=dict(names))
+    assert len(test.examples) > 4
+    assert doctest.DocTestRunner(verbose=False).run(test).failed == 0

@@ -534,7 +534,8 @@ def test_a_pool_says_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"count": 0}, "Workers.count: 0 is not allowed; allowed: 1 or more, or a curve"),
+        ({"count": 10**10}, "Workers.count: 10000000000 is not allowed; allowed: 1 to 10000000, or a curve"),
+        ({"count": 0}, "Workers.count: 0 is not allowed; allowed: 1 to 10000000, or a curve"),
         ({"count": 1.5}, "Workers.count: 1.5 is neither"),
         ({"count": True}, "Workers.count: True is neither"),
         ({"service_time": None}, "Workers.service_time: is missing"),

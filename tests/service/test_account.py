@@ -2,6 +2,7 @@
 
 import math
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from msgsim.bus.outbox import Outbox
 from msgsim.bus.queue import Queue, Redrive
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
-from msgsim.errors import DeclarationError, TimeRanBackwards
+from msgsim.errors import DeclarationError, InvalidParameterValue, TimeRanBackwards, UnknownName
 from msgsim.service.account import Account
 
 
@@ -97,9 +98,28 @@ def test_time_does_not_run_backwards() -> None:
     account = Account()
     account.advance(5)
     account.advance(5)
-    for now in (4.9, math.nan):
-        with pytest.raises(TimeRanBackwards, match=r"<Account 123456789012 us-east-1 .*: time can't go backwards"):
-            account.advance(now)
+    with pytest.raises(TimeRanBackwards, match=r"<Account 123456789012 us-east-1 .*: time can't go backwards"):
+        account.advance(4.9)
+
+
+@pytest.mark.parametrize("now", [math.nan, math.inf, "6", None])
+def test_time_is_a_finite_number(now: Any) -> None:
+    account = Account()
+    with pytest.raises(InvalidParameterValue, match=r"<Account 123456789012 .*: now=.* is not a time"):
+        account.advance(now)
+    account.advance(1)
+
+
+@pytest.mark.parametrize("account_id", [5, "5", "12345678901a", "1234567890123"])
+def test_an_account_has_12_digits(account_id: Any) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Account(account_id=account_id)
+    assert str(caught.value) == f"Account.account_id: {account_id!r} is not a text of 12 digits"
+
+
+def test_settings_are_fields_of_queues() -> None:
+    with pytest.raises(UnknownName, match=r"no attribute of a queue named 'visibilty_timeout'; did you mean 'visi"):
+        Account(settings={"visibilty_timeout": 1})
 
 
 def test_live_things_from_elsewhere_can_be_put_in() -> None:

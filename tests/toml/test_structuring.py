@@ -94,7 +94,7 @@ def problems(source: str) -> list[str]:
         ),
         (
             POOL.replace("= 2", "= 0"),
-            "workers.mailers.count: 0 is not allowed; allowed: 1 or more, or a curve (shifts)",
+            "workers.mailers.count: 0 is not allowed; allowed: 1 to 10000000, or a curve (shifts)",
         ),
         (POOL.replace("= 2", "= {type='constant', rate=-1}"), "workers.mailers.count.rate: -1 is not allowed"),
         (POOL.replace("= 1", "= -1"), "workers.mailers.service_time: -1 is not allowed; allowed: 0 or more [s]"),
