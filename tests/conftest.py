@@ -1,4 +1,4 @@
-"""How much Hypothesis tries: little at a desk, more and always the same where `CI` is set."""
+"""How much Hypothesis tries: little at a desk, more and always the same where `CI` is set, less of it for coverage."""
 
 import os
 
@@ -6,6 +6,10 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("dev", max_examples=50)
 settings.register_profile(
-    "ci", max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "ci",
+    max_examples=50 if "COVERAGE_RUN" in os.environ else 300,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
