@@ -318,7 +318,7 @@ class LiveQueue(Store):
     @property
     def receivable(self) -> bool:
         """Whether there is a message that can be received, as of the last look: what a waiting poll waits for."""
-        return self.visible > 0
+        raise NotImplementedError
 
     def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
         """The same for a short poll, which may miss messages that are there (SQS-RCV-3)."""

@@ -157,3 +157,12 @@ def test_an_attribute_has_one_of_the_types(value: object) -> None:
         "The message attribute 'k' has an invalid message attribute type, "
         "the set of supported type prefixes is Binary, Number, and String."
     )
+
+
+def test_what_is_rendered_for_a_publish_knows_its_group() -> None:
+    class Group:
+        def render(self, message: Message) -> str:
+            return f"of {message.group_id}"
+
+    assert published_text(Group(), None, 1, 0.0, 1, 0.0, "tenant") == "of tenant"
+    assert published_text(Group(), None, 1, 0.0, 1, 0.0) == "of None"
