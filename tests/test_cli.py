@@ -240,7 +240,7 @@ def test_the_hash_seed_changes_no_byte(tmp_path: Path) -> None:
 def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(sys, "argv", ["msgsim", "examples"])
     with pytest.raises(SystemExit) as raised:
-        runpy.run_module("msgsim", run_name="__main__")
+        runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")
     assert raised.value.code == 0
     assert "order-processing" in capsys.readouterr().out
     assert import_module("msgsim.__main__").main is cli.main

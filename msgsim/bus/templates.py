@@ -29,17 +29,19 @@ class Template:
         DeclarationError: a field does not exist, a format does not fit it, or the braces do not match.
     """
 
-    __slots__ = ("constant", "epoch", "text")
+    __slots__ = ("_has_body", "constant", "epoch", "text")
 
     def __init__(self, text: str, path: str, epoch: float = EPOCH) -> None:
         self.text = text
         self.epoch = epoch
         self.constant = True
+        self._has_body = False
         try:
             for _, field, spec, _ in Formatter().parse(text):
                 if field is None:
                     continue
                 self.constant = False
+                self._has_body = self._has_body or field == "body"
                 _check_field(field, spec or "", path)
             self.fill(_sample(), 0.0, "")
         except DeclarationError:
@@ -52,10 +54,12 @@ class Template:
         return self.fill(message, message.origin_at, "")
 
     def fill(self, message: Message, now: float, body: str | None = None) -> str:
-        """The text for a message at `now` [s]."""
+        """The text for a message at `now` [s]; the message's body is made only if it is named."""
+        if body is None:
+            body = message.body if self._has_body else ""
         return self.text.format(
             attributes=_Lenient(message.attributes or {}),
-            body=message.body if body is None else body,
+            body=body,
             date=_Date(self.epoch + now),
             elapsed=now - message.origin_at,
             group=getattr(message, "group_id", None) or "",

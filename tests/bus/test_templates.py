@@ -147,3 +147,18 @@ class TestAsContent:
         content = as_content("{n}", "x", 86_400.0)
         assert isinstance(content, Template)
         assert (content.text, content.epoch, content.constant) == ("{n}", 86_400.0, False)
+
+
+def test_a_body_that_is_not_named_is_not_made() -> None:
+    class Endless:
+        def render(self, _message: Message) -> str:
+            raise AssertionError
+
+    message = Message()
+    message.number = message.origin = 1
+    message.arrived_at = message.origin_at = 0.0
+    message.attributes = None
+    message.content = Endless()
+    assert Template("order {n} of all", "x").fill(message, 0.0) == "order 1 of all"
+    with pytest.raises(AssertionError):
+        Template("{body}", "x").fill(message, 0.0)
