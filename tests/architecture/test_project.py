@@ -38,7 +38,7 @@ def _files() -> Iterator[Path]:
     yield from (path for path in ROOT.iterdir() if path.suffix in {".md", ".toml"} or path.name == "LICENSE")
     for folder in (".ci", "benchmarks", "msgsim", "notebooks", "tests"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
+            if path.is_file() and not {"__pycache__", ".ipynb_checkpoints", ".hypothesis"} & set(path.parts):
                 yield path
 
 
