@@ -44,7 +44,7 @@ SLICE = 0.05
 """A run goes on in slices of about so much real time [s], and looks for Ctrl-C between them."""
 
 FIRST_SLICE = 1e-9
-"""The first slice, as a share of the run; nobody knows yet how long it takes."""
+"""The first slice, as a share of the run; nobody knows yet how long it takes. No other is shorter."""
 
 GROWTH = 4.0
 """A slice is at most so many times as long as the one before."""
@@ -334,7 +334,7 @@ def _advance(simulation: Simulation, end: float, stop: _Stop, bar: _Bar) -> bool
             simulation.run(min(end, max(now + step, nextafter(now, inf))))
             if simulation.now >= end:
                 return True
-            step *= min(GROWTH, SLICE / max(perf_counter() - began, 1e-9))
+            step = max(step * min(GROWTH, SLICE / max(perf_counter() - began, 1e-9)), end * FIRST_SLICE)
             bar.show(simulation)
     return False
 

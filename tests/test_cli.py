@@ -133,7 +133,8 @@ def test_warnings_are_lines(tmp_path: Path, capsys: Capture) -> None:
 
 def test_progress_is_shown_on_a_terminal(small: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "PATIENCE", 0)
-    monkeypatch.setattr(cli, "SLICE", 1e-4)
+    monkeypatch.setattr(cli, "SLICE", 0)
+    monkeypatch.setattr(cli, "FIRST_SLICE", 0.05)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert cli.main(["run", small]) == 0
     err = capsys.readouterr().err
