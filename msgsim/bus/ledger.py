@@ -1,5 +1,6 @@
 """The books of a queue: what came, what left, what is here, and for how long."""
 
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator
 from math import fsum, inf
@@ -17,7 +18,7 @@ class Counts(NamedTuple):
     delayed: int
 
 
-class Ledger:
+class Ledger(ABC):
     """The counters, time integrals and samples of a queue, kept where messages enter and leave.
 
     A subclass has the messages. It must keep, per instant: sent + moved_in = visible + in_flight + delayed + deleted +
@@ -66,17 +67,17 @@ class Ledger:
         self._end_to_end: array[float] | None = None
 
     @property
+    @abstractmethod
     def visible(self) -> int:
         """Messages that can be received, as of the last look."""
-        raise NotImplementedError
 
+    @abstractmethod
     def live(self) -> Iterator[Message]:
         """All messages that are here, in no particular order. Cost: O(n)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def recounted(self) -> Counts:
         """The messages by state, counted one by one. Cost: O(n)."""
-        raise NotImplementedError
 
     @property
     def end_to_end(self) -> "array[float]":

@@ -1,6 +1,7 @@
 # Hot path: `finish_one` and `settle` are called per message or batch, with trusted arguments (benchmarks/spike.py).
 """Messages by state, and what becomes of them by time alone: the part that standard and FIFO queues share."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
@@ -96,21 +97,21 @@ class Store(Ledger):
 
     # ---------------------------------------------------------------- what a subclass knows: the visible ones, in order
 
+    @abstractmethod
     def line_up(self, message: Message) -> None:
         """Place a message that has become visible for the first time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put_back(self, message: Message, at: float) -> None:
         """Place a message that is visible again at `at` [s], after a receive."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_out(self, message: Message) -> None:
         """Take a visible message out, wherever it stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change(self, now: float) -> None:
         """Put changed attributes into force that are due by `now` [s], each change at its own time."""
-        raise NotImplementedError
 
     # ---------------------------------------------------------------- what is due
 
