@@ -4,7 +4,8 @@ A live queue is a state machine over `now`. Nothing in it waits: whoever drives 
 again. `bus/standard.py` and `bus/fifo.py` have the two kinds.
 """
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any, Self
 
@@ -206,6 +207,18 @@ def _check_target(queue: Queue, name: str, target: "LiveQueue") -> None:
         raise DeclarationError("Queue.redrive.to", f"is {queue.redrive.to!r}; the dead-letter queue is {target.name!r}")
 
 
+def check_fields(names: Iterable[str]) -> None:
+    """Refuse what is no field of `Queue`.
+
+    Raises:
+        UnknownName: says which there are.
+    """
+    known = attrs.fields_dict(Queue)
+    for name in names:
+        if name not in known:
+            raise UnknownName.among("attribute of a queue", name, known)
+
+
 def check_queue(kind: type, queue: object) -> None:
     """Refuse to make a live queue of what declares none.
 
@@ -307,18 +320,18 @@ class LiveQueue(Store):
 
     # ---------------------------------------------------------------- what the kinds of queues do in their own way
 
+    @abstractmethod
     def take(self, now: float, limit: int, timeout: float) -> list[Message]:
         """Receive up to `limit` messages that can be received at `now` [s], hidden from others for `timeout` [s]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def age_of_oldest(self, now: float) -> float:
         """Age of the oldest message [s]; 0 if there is none (CW-SQS-1)."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def receivable(self) -> bool:
         """Whether there is a message that can be received, as of the last look: what a waiting poll waits for."""
-        raise NotImplementedError
 
     def glance(self, now: float, limit: int, timeout: float) -> list[Message]:
         """The same for a short poll, which may miss messages that are there (SQS-RCV-3)."""
@@ -327,13 +340,13 @@ class LiveQueue(Store):
     def _delay_changed(self, now: float) -> None:
         """The queue's delay is another one from `now` on [s]; on standard queues for later sends only (SQS-DLY-2)."""
 
+    @abstractmethod
     def first_in_line(self) -> Message | None:
         """The message that is to be received next, as of the last look; None if there is none. Cost: amortised O(1)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move_in(self, message: Message, now: float) -> Message:
         """Take in what a move task took out of another queue, as a new message (SQS-MOV-4). Cost: as a send."""
-        raise NotImplementedError
 
     def clear(self) -> None:
         """Forget all messages, which have been counted out."""
@@ -558,10 +571,7 @@ class LiveQueue(Store):
         Cost: O(1); O(n) for the retention, and for the delay of a FIFO queue.
         """
         self.attend(now)
-        known = [field.name for field in attrs.fields(Queue)]
-        for name in changes:
-            if name not in known:
-                raise UnknownName.among("attribute of a queue", name, known)
+        check_fields(changes)
         if changes.get("fifo", self.intended.fifo) != self.intended.fifo:
             raise InvalidParameterValue(
                 "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."

@@ -7,18 +7,16 @@ from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
 
-import attrs
-
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import EPOCH, format_id
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import Outbox, SendingAccount
-from msgsim.bus.queue import Queue
+from msgsim.bus.queue import Queue, check_fields
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
 from msgsim.declare import check_epoch, check_now
 from msgsim.distributions import Uniforms
-from msgsim.errors import DeclarationError, UnknownName
+from msgsim.errors import DeclarationError
 from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
 from msgsim.service.queue_record import QueueRecord
 
@@ -85,7 +83,7 @@ class Account:
         check_epoch("Account.epoch", epoch)
         if not isinstance(account_id, str) or not _ACCOUNT_ID.fullmatch(account_id):
             raise DeclarationError("Account.account_id", f"{account_id!r} is not a text of 12 digits")
-        _check_settings(settings or {})
+        check_fields(settings or ())
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
         self.region = region
@@ -238,13 +236,6 @@ class Account:
         queue = self.queues.pop(name)
         if queue.exists:
             queue.close(max(at, queue.looked_at))
-
-
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    known = attrs.fields_dict(Queue)
-    for name in settings:
-        if name not in known:
-            raise UnknownName.among("attribute of a queue", name, known)
 
 
 def _due(live: TopicFanout | MoveTask) -> float:
