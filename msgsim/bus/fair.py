@@ -1,4 +1,4 @@
-# Hot path: `enqueue_grouped` and `finish_one` trust their arguments (benchmarks/fair.py).
+# Hot path: `enqueue_grouped`, `take` and `finish_one` trust their arguments (benchmarks/fair.py).
 """The fair queue: what becomes of a standard queue with its first message that has a group id (SQS-FAIR-1)."""
 
 from array import array
@@ -317,16 +317,10 @@ class FairQueue(StandardQueue):
         states = {}
         for key, label in fairness.named.items():
             tenant = fairness.tenants.get(key)
-            here = (
-                (0, 0, 0.0)
-                if tenant is None
-                else (
-                    tenant.visible,
-                    tenant.in_flight,
-                    fairness.recent_of(tenant, now),
-                )
-            )
-            states[key] = TenantState(here[0], here[1], key in noisy, here[2], *times[label])
+            visible, in_flight, recent = 0, 0, 0.0
+            if tenant is not None:
+                visible, in_flight, recent = tenant.visible, tenant.in_flight, fairness.recent_of(tenant, now)
+            states[key] = TenantState(visible, in_flight, key in noisy, recent, *times[label])
         return states
 
     @property

@@ -1,4 +1,4 @@
-# Hot path: `Fairness.append`, `choose` and `leave` run per message of a fair queue (benchmarks/fair.py).
+# Hot path: `Fairness.choose` runs at each receive of a fair queue with a backlog (benchmarks/fair.py).
 """Who is next in a fair queue, in which no tenant keeps the others waiting (SQS-FAIR-3, SQS-FAIR-4, SQS-FAIR-5)."""
 
 # ruff: noqa: C901, PLR0912, PLR0915, SLF001 - one loop chooses; it is the part of its queue that knows tenants
@@ -186,7 +186,7 @@ class Fairness:
 
     def land(self, message: Message, at: float) -> Tenant:
         """A message is in flight no more since `at`; after the `tick` of that time. Cost: amortised O(1)."""
-        key = message.number if message.group_id is None else message.group_id
+        key = key_of(message)
         tenant = self.tenants.get(key)
         if tenant is None:  # it was received before the queue was fair
             tenant = self.enter(key)
@@ -200,20 +200,8 @@ class Fairness:
 
     def leave(self, message: Message, at: float) -> None:
         """A message in flight has been deleted; after the `tick` of that time. Cost: amortised O(1)."""
-        group_id = message.group_id
-        if group_id is None:
-            self.land(message, at)
-            self.labels.append(0)
-            del self.tenants[message.number]
-            return
-        tenant = self.tenants[group_id]
-        if tenant.window != self.window:
-            tenant.roll(self.window, self.length)
-        if at > tenant.since:
-            tenant.area += tenant.in_flight * (at - tenant.since)
-            tenant.since = at
-        tenant.in_flight -= 1
-        self.labels.append(tenant.label)
+        self.labels.append(self.land(message, at).label)
+        self.drop(message)
 
     def drop(self, message: Message) -> None:
         """A message is gone; without a group it was its own tenant."""
