@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from msgsim.bus.fairness import Fairness
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.outbox import SendingAccount
 from msgsim.bus.queue import LiveQueue
@@ -223,16 +224,17 @@ class Meter:
         live: the object.
     """
 
-    __slots__ = ("_begun", "_integrals", "kind", "live", "name", "rows", "skip", "table")
+    __slots__ = ("_begun", "_fair", "_integrals", "kind", "live", "name", "rows", "skip", "table")
 
     def __init__(self, name: str, kind: str, live: Any) -> None:
         self.name = name
         self.kind = kind
         self.live = live
         self.table = kind
+        self._fair: Fairness | None = live.fairness if isinstance(live, StandardQueue) else None
         if isinstance(live, FifoQueue):
             self.table = "FIFO queue"
-        elif isinstance(live, StandardQueue) and live.fairness is not None:
+        elif self._fair is not None:
             self.table = "fair queue"
         table = CATALOGUE[self.table].values()
         self.rows: dict[str, array[Any]] = {
@@ -251,7 +253,7 @@ class Meter:
             gauge: dict[str, float] = {"age_of_oldest_message": live.age_of_oldest(now)}
             if isinstance(live, FifoQueue):
                 gauge["groups_in_flight"] = live.groups_in_flight()
-            elif self.table == "fair queue" and isinstance(live, StandardQueue):
+            elif isinstance(live, StandardQueue) and self._fair is not None:
                 quiet = live.quiet(now)
                 gauge["noisy_groups"] = quiet.noisy_groups
                 gauge["visible_in_quiet_groups"] = quiet.visible
@@ -331,13 +333,9 @@ class Meter:
                 means["utilization"] = grown["busy"] / grown["count"] if grown["count"] else 0.0
         groups: Sequence[str] = ()
         labels = array("H")
-        live = self.live
-        if self.table == "fair queue" and isinstance(live, StandardQueue) and live.fairness is not None:
-            groups = tuple(live.fairness.named)
-            known = live.fairness.labels
-            kept = len(samples["sojourn_time"])
-            labels = array("H", bytes(2 * max(0, kept - len(known))))  # deleted before it was fair
-            labels += known[len(known) - (kept - len(labels)) :]
+        if self._fair is not None:
+            groups = tuple(self._fair.named)
+            labels = self._fair.labels[len(self._fair.labels) - len(samples["sojourn_time"]) :]
         return Record(self.kind, series, means, samples, self.table, groups, labels)
 
 

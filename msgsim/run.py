@@ -369,11 +369,12 @@ class Run:
 
     def _ordered(self, entity: str, metric: str, group: str | None) -> "array[float]":
         found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
-        values = self.samples(entity, found.name, group=group) if found.shape == SAMPLE else array("d")
+        if group is not None:
+            self._of_group(entity, found.name, group)  # refuses what is no group, which may be no key either
         key = (entity, found.name, group)
         if key not in self._sorted:
             if found.shape == SAMPLE:
-                self._sorted[key] = array("d", sorted(values))
+                self._sorted[key] = array("d", sorted(self.samples(entity, metric, group=group)))
             else:
                 series = self._series(entity, metric, GAUGE)
                 after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]

@@ -162,7 +162,7 @@ class Simulation:
     @property
     def now(self) -> float:
         """Simulated time [s]."""
-        return float(self.env.now)
+        return self._time()
 
     def _time(self) -> float:
         return float(self.env.now)

@@ -89,7 +89,7 @@ def tables(run: Run) -> list[Table]:
         rows = list(zip(map(one_line, names), *(cells for _, cells in shown), strict=True))
         made.append(Table(title, kinds[0], heads, rows))
         if title == "Times in queues":
-            made += [_groups(run, name) for name in names if _largest(run, name)]
+            made += [table for name in names for table in _groups(run, name)]
     return made
 
 
@@ -113,25 +113,21 @@ LARGE = 0.02
 """From this share of a queue's messages on, its largest group is worth a table."""
 
 
-def _largest(run: Run, queue: str) -> list[str]:
-    """The groups of a queue that have rows of their own; none if even the largest is small."""
+def _groups(run: Run, queue: str) -> Iterator[Table]:
+    """Times by message group: of the largest, and of all others together; nothing if even the largest is small."""
     if not run.records[queue].groups:
-        return []
+        return
     sizes = {group: len(run.samples(queue, "sojourn_time", group=group)) for group in run.groups(queue)}
-    ranked = sorted(sizes, key=lambda group: (-sizes[group], group))[:SHOWN_GROUPS]
-    return ranked if sizes[ranked[0]] > LARGE * len(run.samples(queue, "sojourn_time")) else []
-
-
-def _groups(run: Run, queue: str) -> Table:
-    """Times by message group: of the largest, and of all others together."""
-    own = _largest(run, queue)
-    others = [group for group in run.groups(queue) if group not in own]
+    own = sorted(sizes, key=lambda group: (-sizes[group], group))[:SHOWN_GROUPS]
+    if sizes[own[0]] <= LARGE * len(run.samples(queue, "sojourn_time")):
+        return
+    others = [group for group in sizes if group not in own]
     heads = [("group", ""), ("deleted", "messages"), ("waiting time", "p50"), ("waiting time", "p99")]
     heads += [("sojourn time", "p50"), ("sojourn time", "p99")]
     rows = [_group_row(run, queue, group, [group]) for group in own]
     if others:
-        rows.append(_group_row(run, queue, f"{counted(len(others), 'other')}", others))
-    return Table(f"Groups of {queue}", "group", heads, rows)
+        rows.append(_group_row(run, queue, counted(len(others), "other"), others))
+    yield Table(f"Groups of {queue}", "group", heads, rows)
 
 
 def _group_row(run: Run, queue: str, name: str, groups: Sequence[str]) -> list[str]:
