@@ -622,15 +622,18 @@ class TestWhatHappensToMessages:
     @pytest.mark.parametrize("setting", ["disorder", "duplicates", "sampled"])
     def test_chance_may_have_its_part(self, setting: str) -> None:
         queue = StandardQueue(Queue(visibility_timeout=10, **{setting: 0.5}), "q", rng=Random(3))
-        deleted = 0
+        bodies: list[str] = []
         for now in range(200):
-            send(queue, "a b -", now)
+            for tenant in ("a", "b", None):
+                queue.send(f"{now} {tenant}", now, group_id=tenant)
             for delivery in queue.receive(now, 5):
+                bodies.append(delivery.body)
                 queue.delete(delivery.receipt_handle, now + 0.5)
-                deleted += 1
             queue.check(now + 0.5)
             queue.advance(now + 0.5)
         assert queue.deleted > 300
+        assert (len(bodies) > len(set(bodies))) == (setting == "duplicates")
+        assert bodies[:60] != [f"{now} {tenant}" for now in range(20) for tenant in ("a", "b", None)]
         states = queue.tenants
         assert sum(len(state.sojourns) for state in states.values()) < queue.deleted
 
