@@ -423,6 +423,21 @@ def test_times_are_told_apart_by_group(tenants: Run) -> None:
     assert tenants.stat("q", "waiting_time", "p50", group="a") == tenants.quantile("q", "waiting_time", 0.5, group="a")
 
 
+@pytest.mark.parametrize("warm_up", [0, 20])
+def test_times_of_a_group_are_those_that_its_queue_noted(tenants: Run, warm_up: float) -> None:
+    simulation = ms.Simulation(tenants.scenario, seed=5, warm_up=warm_up)
+    simulation.run(warm_up)
+    before = dict.fromkeys(("a", "b"), 0)
+    if warm_up:
+        before = {group: len(state.waits) for group, state in simulation.queues["q"].tenants.items()}
+    simulation.run(60)
+    finished = simulation.result()
+    for group, state in simulation.queues["q"].tenants.items():
+        assert len(state.waits) > before[group] + 30
+        assert finished.samples("q", "waiting_time", group=group) == state.waits[before[group] :]
+        assert finished.samples("q", "sojourn_time", group=group) == state.sojourns[before[group] :]
+
+
 def test_groups_are_written_with_their_statistics(tenants: Run) -> None:
     described = tenants.to_dict()["entities"]
     assert "groups" not in described["ledger"]
