@@ -37,6 +37,7 @@ ALL = {name: value for name, value in vars(quotas).items() if isinstance(value, 
         ("MOVE_LIST", 1, 10, 1),
         ("BATCH_ENTRIES", 1, 10, None),
         ("BATCH_BYTES", 1, 2**20, None),
+        ("BILLED_CHUNK", 65_536, 65_536, 65_536),
         ("DELETION_LAG", 0, 60, 0),
         ("CREATION_LAG", 0, 1, 0),
         ("NAME_REUSE", 60, 60, 60),
@@ -69,7 +70,7 @@ def test_the_numbers(name: str, low: float, high: float, default: float | None) 
 @pytest.mark.parametrize("quota", ALL.values(), ids=ALL)
 def test_each_names_its_rule_and_its_default_is_allowed(quota: Quota) -> None:
     service, area, number = quota.rule.split("-")
-    assert service in {"SQS", "FIFO", "SNS", "SES"}
+    assert service in {"SQS", "FIFO", "SNS", "SES", "PRC"}
     assert area.isalpha()
     assert number.isdigit()
     assert quota.name

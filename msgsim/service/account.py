@@ -1,6 +1,7 @@
 """An account: what is live in it, and the names that its services give these things."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
@@ -48,6 +49,7 @@ class Account:
         topics: the same.
         tasks: move tasks that run (SQS-MOV-5).
         outbox: live, of the whole account.
+        billed: requests by operation, of the answered calls to SQS (PRC-SQS-2); `billed.total()` is all of them.
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class Account:
         "_now",
         "_records",
         "account_id",
+        "billed",
         "creation_lag",
         "deletion_lag",
         "epoch",
@@ -93,6 +96,7 @@ class Account:
         self.settings = dict(settings or {})
         self.creation_lag = creation_lag
         self.deletion_lag = deletion_lag
+        self.billed: Counter[str] = Counter()
         self.queues: dict[str, AnyQueue] = {}
         self.tasks: list[MoveTask] = []
         self._records: dict[str, QueueRecord] = {}

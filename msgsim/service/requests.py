@@ -5,6 +5,7 @@ from typing import Any
 
 from msgsim.errors import ServiceError, no_such
 from msgsim.service.account import Account
+from msgsim.service.billing import billed
 from msgsim.service.operation import Operation
 from msgsim.service.ses import OPERATIONS as SES_OPERATIONS
 from msgsim.service.sns import OPERATIONS as SNS_OPERATIONS
@@ -36,4 +37,7 @@ def call(account: Account, operation: str, params: Mapping[str, Any], now: float
             "InvalidAction",
             f"The action {operation} is not valid for this web service: {no_such('operation', operation, OPERATIONS)}",
         )
-    return OPERATIONS[operation].call(account, params, now)
+    answer = OPERATIONS[operation].call(account, params, now)
+    if operation in SQS_OPERATIONS:
+        account.billed[operation] += billed(params, answer)
+    return answer

@@ -9,7 +9,7 @@ from msgsim.bus.fifo import FifoQueue
 from msgsim.errors import BusError, ReceiptHandleIsInvalid, ServiceError
 from msgsim.quotas import BATCH_BYTES, BATCH_ENTRIES
 from msgsim.service.account import Account
-from msgsim.service.message_attributes import wire_bytes
+from msgsim.service.billing import payload_bytes
 from msgsim.service.sqs_messages import send_one
 from msgsim.service.sqs_refusals import PREFIX, SQS, queue_of
 
@@ -23,7 +23,7 @@ def send_message_batch(account: Account, params: Mapping[str, Any], now: float) 
     """Send messages in the order of the request (SQS-BAT-3, SQS-BAT-4, FIFO-SND-6)."""
     queue = queue_of(account, params)
     entries = _entries(params, "SendMessageBatchRequestEntry")
-    size = sum(_bytes(entry) for entry in entries)
+    size = sum(payload_bytes(entry["MessageBody"], entry.get("MessageAttributes", {})) for entry in entries)
     if size > BATCH_BYTES.high:
         raise SQS.error(
             f"{PREFIX}BatchRequestTooLong",
@@ -85,11 +85,6 @@ def _entries(params: Mapping[str, Any], kind: str) -> Sequence[Entry]:
             raise SQS.error(f"{PREFIX}BatchEntryIdsNotDistinct", f"Id {entry['Id']} repeated.")
         seen.add(entry["Id"])
     return entries
-
-
-def _bytes(entry: Entry) -> int:
-    # A half of a surrogate pair is found when the message is sent; here it only has to be counted.
-    return len(entry["MessageBody"].encode(errors="surrogatepass")) + wire_bytes(entry.get("MessageAttributes", {}))
 
 
 def _groups(queue: FifoQueue, entries: Sequence[Entry]) -> set[str]:
