@@ -161,12 +161,28 @@ FIFO_REGIONS = {
 FIFO_OTHER_REGIONS = 2_400
 """The same in all other Regions."""
 
+# ---------------------------------------------------------------- topics: publishing
 PUBLISH_BYTES = Quota("Message", 1, 262_144, "bytes", "SNS-PUB-1")
+
+# ---------------------------------------------------------------- topics: filter policies
 FILTER_POLICY_KEYS = Quota("FilterPolicy keys", 1, 5, "keys", "SNS-FLT-8")
 FILTER_COMBINATIONS = Quota("FilterPolicy combinations", 1, 150, "combinations", "SNS-FLT-8")
 
+# ---------------------------------------------------------------- topics: deliveries
+
+# ---------------------------------------------------------------- FIFO topics, archives
+
+# ---------------------------------------------------------------- topics on the wire, SMS
+
+# ---------------------------------------------------------------- outboxes: quotas of sending
 RECIPIENTS = Quota("recipients of one email", 1, 50, "recipients", "SES-QUO-8")
 QUOTA_WINDOW = Quota("sending quota window", 86_400, 86_400, "s", "SES-QUO-3", 86_400)
 SANDBOX_SEND_RATE = Quota("sandbox MaxSendRate", 1, 1, "recipients/s", "SES-QUO-1", 1)
 SANDBOX_24_HOUR_SEND = Quota("sandbox Max24HourSend", 200, 200, "recipients", "SES-QUO-1", 200)
+
+# ---------------------------------------------------------------- outboxes: delivery, suppression, reputation
 MAX_DELIVERY_TIME = Quota("MaxDeliverySeconds", 300, 50_400, "s", "SES-CFG-1", 50_400)
+
+# ---------------------------------------------------------------- emails
+
+# ---------------------------------------------------------------- SES on the wire

@@ -183,11 +183,11 @@ def test_what_is_listed_needs_no_test_and_what_comes_later_no_line(root: Path, c
 
 
 def test_the_list_of_what_is_not_modelled_is_short(root: Path) -> None:
-    for count, expected in ((15, []), (16, ["[not_modelled] has 16 rules: model some, 15 are the most"])):
+    for count, expected in ((20, []), (21, ["[not_modelled] has 21 rules: model some, 20 are the most"])):
         others = [f"A-{number}" for number in range(2, count + 2)]
         listed = catalogue({"A-1": A, **dict.fromkeys(others, A)}, dict.fromkeys(others, "why"))
         assert list(problems(listed, marks(root), root)) == expected
-    assert MOST_NOT_MODELLED == 15
+    assert MOST_NOT_MODELLED == 20
 
 
 def test_the_page_shows_all_of_it() -> None:
