@@ -182,6 +182,18 @@ SANDBOX_24_HOUR_SEND = Quota("sandbox Max24HourSend", 200, 200, "recipients", "S
 
 # ---------------------------------------------------------------- outboxes: delivery, suppression, reputation
 MAX_DELIVERY_TIME = Quota("MaxDeliverySeconds", 300, 50_400, "s", "SES-CFG-1", 50_400)
+BOUNCE_REVIEW = Quota("bounce rate of a review", 0, 1, "of recipients", "SES-REP-1", 0.05)
+BOUNCE_PAUSE = Quota("bounce rate of a pause", 0, 1, "of recipients", "SES-REP-1", 0.1)
+COMPLAINT_REVIEW = Quota("complaint rate of a review", 0, 1, "of recipients", "SES-REP-1", 0.001)
+COMPLAINT_PAUSE = Quota("complaint rate of a pause", 0, 1, "of recipients", "SES-REP-1", 0.005)
+LEAST_REPRESENTATIVE_VOLUME = 1_000
+"""Rates are over no fewer recipients, unless it is said how many [recipients] (SES-REP-2: unpublished)."""
+
+STATISTICS_BUCKET = Quota("GetSendStatistics interval", 900, 900, "s", "SES-REP-4", 900)
+STATISTICS_TIME = Quota("GetSendStatistics time", 1_209_600, 1_209_600, "s", "SES-REP-4", 1_209_600)
+EVENT_DESTINATIONS = Quota("EventDestinations", 0, 10, "destinations", "SES-CFG-2")
+WARM_UP_TIME = Quota("time of a warm-up", 0, 3_888_000, "s", "SES-IP-1", 3_888_000).raised()
+DEDICATED_IP_VOLUME = Quota("emails by a warm dedicated IP", 1, math.inf, "emails/day", "SES-IP-1", 50_000)
 
 # ---------------------------------------------------------------- emails
 
