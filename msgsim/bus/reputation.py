@@ -82,7 +82,8 @@ class Reputation:
     """The reputation of an account, a configuration set or a tenant.
 
     Who reports to it decides what counts: hard bounces at addresses outside of verified domains, and complaints, with
-    nothing that went to the mailbox simulator (SES-BNC-4, SES-SIM-1). A bounce counts when it comes back.
+    nothing that went to the mailbox simulator (SES-BNC-4, SES-SIM-1). A bounce counts when it comes back,
+    and not where nothing has been sent since a pause.
 
     The rates are over a window that ends with the latest recipient. Its begin only moves forward, so a window whose
     volume grows fills up with what is sent from then on.
@@ -163,13 +164,15 @@ class Reputation:
     def record_bounce(self, now: float) -> None:
         """A recipient turned out not to exist at `now` [s]. Raises as `record_sent`."""
         self.advance(now)
-        self._bounces.append(self._sent)
+        if self._sent > self._begin:
+            self._bounces.append(self._sent)
         self._judge(now)
 
     def record_complaint(self, now: float) -> None:
         """A recipient complained at `now` [s]. Raises as `record_sent`."""
         self.advance(now)
-        self._complaints.append(self._sent)
+        if self._sent > self._begin:
+            self._complaints.append(self._sent)
         self._judge(now)
 
     # ---------------------------------------------------------------- what follows

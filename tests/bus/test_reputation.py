@@ -55,6 +55,16 @@ class TestRates:
         reputation.record_sent(1, 100 * DAY)
         assert reputation.volume == 1_000
 
+    def test_late_news_after_a_pause_is_forgotten(self) -> None:
+        reputation = make(grace=0)
+        reputation.record_sent(1_000, 0)
+        bounce(reputation, 100, 0)
+        reputation.reinstate(1)
+        bounce(reputation, 1, 2)
+        reputation.record_complaint(2)
+        reputation.record_sent(100, 3)
+        assert (reputation.bounce_rate, reputation.complaint_rate) == (0.0, 0.0)
+
     def test_are_never_more_than_all(self) -> None:
         reputation = make(representative_volume=100)
         reputation.record_sent(500, 0)
