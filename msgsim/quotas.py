@@ -167,6 +167,9 @@ PUBLISH_BYTES = Quota("Message", 1, 262_144, "bytes", "SNS-PUB-1")
 # ---------------------------------------------------------------- topics: filter policies
 FILTER_POLICY_KEYS = Quota("FilterPolicy keys", 1, 5, "keys", "SNS-FLT-8")
 FILTER_COMBINATIONS = Quota("FilterPolicy combinations", 1, 150, "combinations", "SNS-FLT-8")
+FILTER_BYTES = Quota("FilterPolicy", 0, 262_144, "bytes", "SNS-FLT-8")
+WILDCARDS = Quota("FilterPolicy wildcards", 0, 3, "* per pattern", "SNS-FLT-9")
+WILDCARD_POINTS = Quota("FilterPolicy wildcard complexity", 0, 100, "points", "SNS-FLT-9")
 
 # ---------------------------------------------------------------- topics: deliveries
 

@@ -16,7 +16,7 @@ HOT = {
     "bus.fair",
     "bus.fairness",
     "bus.fifo",
-    "bus.filters",
+    "bus.predicates",
     "bus.groups",
     "bus.message",
     "bus.outbox",

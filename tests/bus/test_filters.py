@@ -1,13 +1,22 @@
-"""Filter policies against a naive evaluator, and every way in which one is refused."""
+"""Filter policies: keys, arrays, scopes, limits; the operators are in test_matches.py."""
 
 import json
+import pickle
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from msgsim.bus.filters import MESSAGE_ATTRIBUTES, MESSAGE_BODY, compile_policy, parse_body, plain_policy
+from msgsim.bus.filters import (
+    MESSAGE_ATTRIBUTES,
+    MESSAGE_BODY,
+    REASONS,
+    compile_policy,
+    parse_body,
+    plain_policy,
+    why_filtered,
+)
 from msgsim.errors import DeclarationError
 
 _KEYS = st.sampled_from(["kind", "store", "price", "$or", ""])
@@ -28,12 +37,16 @@ def _same(wanted: object, given_: object) -> bool:
     return kind(wanted) == kind(given_) and wanted == given_
 
 
-def _naive(policy: dict[str, list[Any]], message: dict[str, Any]) -> bool:
+def _members(value: Any) -> list[Any]:
+    return [leaf for each in value for leaf in _members(each)] if isinstance(value, list) else [value]
+
+
+def _naive(policy: dict[str, list[Any]], message: dict[str, Any], *, deep: bool = False) -> bool:
     for key, alternatives in policy.items():
         if key not in message:
             return False
         value = message[key]
-        members = value if isinstance(value, (list, tuple)) else [value]
+        members = _members(value) if deep else value if isinstance(value, (list, tuple)) else [value]
         if not any(_same(wanted, member) for wanted in alternatives for member in members):
             return False
     return True
@@ -61,7 +74,7 @@ def test_attributes_pass_as_a_naive_reading_says(
 @example({"n": ["x"]}, {"n": [{"x": 1}, "x"]})
 @example({"n": ["x", 1]}, {"n": {"x": 1}})
 def test_bodies_pass_as_a_naive_reading_says(policy: dict[str, list[Any]], body: Any) -> None:
-    expected = not policy or (isinstance(body, dict) and _naive(policy, body))
+    expected = not policy or (isinstance(body, dict) and _naive(policy, body, deep=True))
     assert compile_policy(policy, MESSAGE_BODY)(parse_body(json.dumps(body))) is expected
 
 
@@ -170,14 +183,14 @@ def _refusal(policy: Any, scope: str) -> str:
         ({"key_a": "a"}, "\"key_a\" must be an object or an array: 'a' given"),
         ({"key_a": None}, '"key_a" must be an object or an array: None given'),
         ({"k": []}, "Empty arrays are not allowed: 'k' has"),
-        ({"k": ["a", ["b"]]}, "Match value must be String, number, true, false, or null: 'k' has ['b']"),
+        ({"k": ["a", ["b"]]}, "Match value must be String, number, true, false, or null: ['b'] given"),
         ({"k": [{"a"}]}, "Match value must be String, number, true, false, or null"),
         ({"k": [float("nan")]}, "Match value must be String, number, true, false, or null"),
         ({"k": [float("inf")]}, "Match value must be String, number, true, false, or null"),
         ({"k": [b"a"]}, "Match value must be String, number, true, false, or null"),
-        ({"k": [{}]}, "Only one key allowed in match expression: 'k' has {}"),
+        ({"k": [{}]}, "Only one key allowed in match expression: {} given"),
         ({"k": [{"prefix": "a", "suffix": "b"}]}, "Only one key allowed in match expression"),
-        ({"k": ["a", {"begins": "b"}]}, "Unrecognized match type begins: 'k' has {'begins': 'b'}"),
+        ({"k": ["a", {"begins": "b"}]}, "Unrecognized match type begins: {'begins': 'b'} given"),
         ({"$or": [{"k": ["a"]}]}, "Unrecognized match type k"),
     ],
 )
@@ -189,42 +202,125 @@ def test_what_is_no_policy_is_refused_in_the_words_of_the_service(policy: Any, t
 def test_a_nested_policy_is_for_bodies() -> None:
     text = "Filter policy scope MessageAttributes does not support nested filter policy"
     assert text in _refusal({"k": {"j": ["a"]}}, MESSAGE_ATTRIBUTES)
-    assert "the nested policy of key 'k' is not understood so far" in _refusal({"k": {"j": ["a"]}}, MESSAGE_BODY)
+    assert text in _refusal({"k": {"prefix": "a"}}, MESSAGE_ATTRIBUTES)
+    assert '"prefix" must be an object or an array' in _refusal({"k": {"prefix": "a"}}, MESSAGE_BODY)
+    assert "Empty objects are not allowed: 'k' has one" in _refusal({"k": {}}, MESSAGE_BODY)
 
 
-@pytest.mark.rule("SNS-FLT-3")
+@pytest.mark.rule("SNS-FLT-6")
 @pytest.mark.parametrize(
-    ("operator", "operand"),
+    ("policy", "body", "passes"),
     [
-        ("prefix", "a"),
-        ("suffix", "a"),
-        ("equals-ignore-case", "a"),
-        ("wildcard", "a*"),
-        ("anything-but", ["a"]),
-        ("numeric", ["=", 1]),
-        ("exists", True),
-        ("cidr", "10.0.0.0/24"),
+        ({"a": {"b": ["x"]}}, {"a": {"b": "x"}}, True),
+        ({"a": {"b": ["x"]}}, {"a": {"c": "x"}}, False),
+        ({"a": {"b": ["x"]}}, {"a": "x"}, False),
+        ({"a": {"b": ["x"]}}, {"a": {"b": ["y", ["x"]]}}, True),
+        ({"a.b": ["x"]}, {"a": {"b": "x"}}, True),
+        ({"a.b": ["x"]}, {"a.b": "x"}, True),
+        ({"a.b": ["x"]}, {"a": "x", "b": "x"}, False),
+        ({"a.b": ["x"]}, {"ab": "x", "a.bc": "x", "a.b": {"c": "x"}}, False),
+        ({"ab.c": ["x"]}, {"a": {"c": "x"}, "ab": {"c": "x"}}, True),
+        ({"a.b.c": ["x"]}, {"a.b": {"c": "x"}}, True),
+        ({"a.b.c": ["x"]}, {"a": {"b.c": "x"}}, True),
+        ({"a": {"b": ["x"], "c": [1]}}, {"a": [{"b": "x", "c": 2}, {"b": "y", "c": 1}]}, True),
+        ({"a": {"b": ["x"], "c": [1]}}, {"a": [{"b": "x"}, 1, [{"c": 2}]]}, False),
+        ({"a": {"b": ["x"], "c": [1]}}, {"a": [{"b": "x"}, 1, [{"c": 1}]]}, True),
+        ({"a": {"$or": [{"b": ["x"]}, {"c": ["y"]}]}}, {"a": {"c": "y"}}, True),
+        ({"a": {"$or": [{"b": ["x"]}, {"c": ["y"]}]}}, {"c": "y"}, False),
+        ({"a": [None]}, {"a": None}, True),
+        ({"a": [{"exists": False}]}, {"a": []}, True),
+        ({"a": [{"exists": False}]}, {"a": [[], {}]}, True),
+        ({"a": [{"exists": True}]}, {"a": []}, False),
+        ({"a": [{"exists": False}]}, {"a": {"b": 1}}, True),
+        ({"a": [{"exists": True}]}, {"a": None}, True),
+        ({"a.b": [{"exists": False}]}, {}, True),
     ],
 )
-def test_an_operator_is_refused_by_name(operator: str, operand: object) -> None:
-    for scope in (MESSAGE_ATTRIBUTES, MESSAGE_BODY):
-        problem = _refusal({"k": ["a", {operator: operand}]}, scope)
-        assert problem.startswith(
-            f"the operator '{operator}' of key 'k' is not understood so far, only exact values are"
-        )
+def test_bodies_are_looked_at_by_paths(policy: dict[str, Any], body: object, passes: bool) -> None:
+    assert compile_policy(policy, MESSAGE_BODY)(parse_body(json.dumps(body))) is passes
 
 
 @pytest.mark.rule("SNS-FLT-4")
 def test_or_is_an_operator_between_policies_and_otherwise_a_key() -> None:
-    assert "the operator '$or' is not understood" in _refusal({"$or": [{"k": ["a"]}, {"j": ["b"]}]}, MESSAGE_BODY)
-    assert "the operator 'prefix' of key '$or'" in _refusal({"$or": [{"prefix": "a"}, {"k": ["b"]}]}, MESSAGE_BODY)
+    passes = compile_policy({"s": ["x"], "$or": [{"k": ["a"], "m": [1]}, {"j": [{"exists": False}]}]})
+    assert passes({"s": "x", "k": "a", "m": 1, "j": 0})
+    assert passes({"s": "x"})
+    assert not passes({"s": "x", "k": "a", "m": 2, "j": 0})
+    assert not passes({"k": "a", "m": 1})
     assert compile_policy({"$or": ["a", "b"]})({"$or": "b"})
+    assert compile_policy({"$or": ["a"]})({"$or": "a"})
+    assert compile_policy({"$or": [{"prefix": "a"}, {"suffix": "b"}]})({"$or": "ac"})
+    assert "Unrecognized match type k" in _refusal({"$or": [{"prefix": "a"}, {"k": ["b"]}]}, MESSAGE_BODY)
+    assert "Empty objects are not allowed" in _refusal({"$or": [{"k": ["a"]}, {}]}, MESSAGE_BODY)
 
 
 @pytest.mark.rule("SNS-FLT-6")
-def test_a_dotted_key_is_a_name_in_attributes_and_refused_as_a_path_in_bodies() -> None:
+def test_a_dotted_key_is_a_name_in_attributes() -> None:
     assert compile_policy({"a.b": ["x"]})({"a.b": "x"})
-    assert "the path 'a.b' into a message body is not understood so far" in _refusal({"a.b": ["x"]}, MESSAGE_BODY)
+
+
+@pytest.mark.rule("SNS-FLT-5")
+@pytest.mark.parametrize("attributes", [None, {}, {"j": b"a"}, {"k": b"a", "j": b""}])
+def test_binary_attributes_are_as_if_they_were_not_there(attributes: dict[str, Any] | None) -> None:
+    assert not compile_policy({"k": [{"exists": False}]})(attributes)
+    assert not compile_policy({"k": [{"exists": True}]})(attributes)
+
+
+@pytest.mark.rule("SNS-FLT-5")
+def test_an_empty_array_is_an_attribute_that_is_there() -> None:
+    assert compile_policy({"k": [{"exists": True}]})({"k": []})
+    assert not compile_policy({"k": [{"exists": False}]})({"k": [], "j": "a"})
+    assert compile_policy({"k": [{"exists": False}]})({"k": b"a", "j": "a"})
+
+
+@pytest.mark.rule("SNS-FLT-12")
+@pytest.mark.parametrize(
+    ("scope", "attributes", "body", "reason"),
+    [
+        (MESSAGE_ATTRIBUTES, {"k": "a"}, None, "MessageAttributes"),
+        (MESSAGE_ATTRIBUTES, None, None, "NoMessageAttributes"),
+        (MESSAGE_ATTRIBUTES, {}, None, "NoMessageAttributes"),
+        (MESSAGE_ATTRIBUTES, {"k": b"a"}, None, "NoMessageAttributes"),
+        (MESSAGE_ATTRIBUTES, {"k": ["a", 1, None]}, None, "MessageAttributes"),
+        (MESSAGE_ATTRIBUTES, {"k": ["a", ["b"]]}, None, "InvalidAttributes"),
+        (MESSAGE_BODY, None, {"k": "a"}, "MessageBody"),
+        (MESSAGE_BODY, {"k": "a"}, None, "InvalidMessageBody"),
+        (MESSAGE_BODY, {"k": "a"}, ["k"], "InvalidMessageBody"),
+    ],
+)
+def test_why_a_message_was_filtered_out(scope: str, attributes: Any, body: object, reason: str) -> None:
+    assert why_filtered(scope, attributes, body) == reason
+    assert reason in REASONS
+
+
+def test_a_text_that_should_be_an_array_is_malformed() -> None:
+    class Wired(str):
+        __slots__ = ()
+        data_type = "String.Array"
+
+    assert why_filtered(MESSAGE_ATTRIBUTES, {"k": Wired("[")}, None) == "InvalidAttributes"
+
+
+@pytest.mark.rule("SNS-FLT-8")
+def test_ten_thousand_levels_are_too_complex() -> None:
+    policy: Any = ["a"]
+    for _ in range(10_000):
+        policy = {"k": policy}
+    for scope in (MESSAGE_ATTRIBUTES, MESSAGE_BODY):
+        with pytest.raises(DeclarationError, match="Filter policy is too complex: it has more than 200 levels"):
+            compile_policy(policy, scope)
+    alternatives: Any = {"j": ["a"]}
+    for _ in range(5_000):
+        alternatives = {"$or": [alternatives, {"j": ["a"]}]}
+    with pytest.raises(DeclarationError, match="too complex"):
+        compile_policy(alternatives)
+
+
+def test_a_refusal_crosses_processes() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        compile_policy({"k": []})
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - its own
+    assert (again.path, again.problem) == (caught.value.path, caught.value.problem)
 
 
 @pytest.mark.rule("SNS-FLT-8")
@@ -244,5 +340,58 @@ def test_a_policy_has_at_most_150_combinations() -> None:
     assert problem.startswith("Filter policy is too complex: 155 combinations of values given; allowed: up to 150")
 
 
-def test_an_integer_beyond_floats_is_a_number() -> None:
+def test_an_integer_beyond_floats_is_a_number_unless_it_cannot_be_written() -> None:
     assert compile_policy({"k": [10**400]})({"k": 10**400})
+    assert "Match value must be String, number" in _refusal({"k": [10**5000]}, MESSAGE_BODY)
+    assert "Value of < must be numeric" in _refusal({"k": [{"numeric": ["<", 10**5000]}]}, MESSAGE_BODY)
+
+
+@pytest.mark.rule("SNS-FLT-8")
+def test_a_policy_has_at_most_256_kib() -> None:
+    longest = "a" * (262_144 - len('{"k":[""]}'))
+    assert compile_policy({"k": [longest]})({"k": longest})
+    problem = _refusal({"k": [longest + "a"]}, MESSAGE_ATTRIBUTES)
+    assert problem == "Filter policy is too complex: it has 262145 bytes; allowed: up to 262144 (SNS-FLT-8)"
+    assert "too complex" in _refusal({"k": ["\ud800" * 100_000]}, MESSAGE_ATTRIBUTES)
+
+
+def _values(count: int) -> list[int]:
+    return list(range(count))
+
+
+@pytest.mark.rule("SNS-FLT-8")
+def test_combinations_of_branches_add_up() -> None:
+    def policy(first: int, second: int, third: int, fourth: int, fifth: int) -> dict[str, Any]:
+        inner = [{"d": _values(fourth)}, {"e": _values(fifth)}]
+        return {"a": _values(first), "$or": [{"b": _values(second)}, {"c": _values(third), "$or": inner}]}
+
+    assert compile_policy(policy(3, 6, 4, 4, 7))({"a": 0, "c": 3, "e": 6})
+    assert "152 combinations" in _refusal(policy(4, 6, 4, 4, 4), MESSAGE_ATTRIBUTES)
+    nested = {
+        "$or": [{"a": _values(3)}, {"b": _values(2)}],
+        "n": {"c": _values(2), "$or": [{"d": _values(1)}, {"e": _values(3)}]},
+    }
+    assert "160 combinations" in _refusal(nested, MESSAGE_BODY)
+
+
+@pytest.mark.rule("SNS-FLT-8")
+def test_only_keys_at_the_ends_count_and_each_once() -> None:
+    assert compile_policy({"n": {key: ["a"] for key in "12345"}}, MESSAGE_BODY)
+    assert compile_policy({"1": ["a"], "$or": [{key: ["a"] for key in "234"}, {key: ["b"] for key in "345"}]})
+    problem = _refusal(
+        {"1": ["a"], "$or": [{key: ["a"] for key in "234"}, {key: ["b"] for key in "356"}]}, MESSAGE_BODY
+    )
+    assert problem.startswith("Filter policy can not have more than 5 keys: 6 given")
+
+
+@pytest.mark.rule("SNS-FLT-9")
+def test_wildcards_have_points() -> None:
+    patterns = [{"wildcard": f"{letter}*"} for letter in "abcdefghij"]
+    assert compile_policy({"k": patterns})({"k": "jx"})
+    assert "have 121 points" in _refusal({"k": [*patterns, {"wildcard": "k*"}]}, MESSAGE_BODY)
+    assert "have 108 points" in _refusal({"k": [{"wildcard": f"{x}*b*"} for x in "abcdef"]}, MESSAGE_BODY)
+    anything_but = {"anything-but": {"wildcard": [f"{x}*b*" for x in "abcdefghij"]}}
+    assert compile_policy({"k": [anything_but]})({"k": "c"})
+    assert "have 101 points" in _refusal(
+        {"k": [anything_but], "j": [{"anything-but": {"wildcard": "*"}}]}, MESSAGE_BODY
+    )

@@ -214,3 +214,31 @@ def test_v13_at_the_limit_a_short_poll_is_refused_and_a_long_one_is_empty() -> N
         queue.receive(0)
     assert bodies(queue, 0, wait_time=20) == []
     assert bodies(queue, 30, wait_time=20) != []
+
+
+def passing(topic: ms.Topic, *published: dict[str, Any]) -> list[bool]:
+    """Whether each of some publishes gets through the only subscription of a topic."""
+    queue = ms.StandardQueue(ms.Queue(), name="q")
+    live = ms.TopicFanout(topic, name="t", endpoints={"q": queue})
+    found = []
+    for attributes in published:
+        before = live.delivered
+        live.publish("a", 0, attributes=attributes)
+        found.append(live.delivered > before)
+    return found
+
+
+@pytest.mark.rule("SNS-FLT-2")
+@pytest.mark.rule("SNS-FLT-5")
+def test_v16_a_store_and_a_range_of_prices() -> None:
+    policy = {"store": ["x"], "price": [{"numeric": [">=", 10, "<", 20]}]}
+    topic = ms.Topic(subscriptions=[ms.Subscription(endpoint="q", filter_policy=policy)])
+    given = ({"store": "x", "price": 10}, {"store": "x", "price": 20}, {"store": "x"})
+    assert passing(topic, *given, {"store": ["y", "x"], "price": 15}) == [True, False, False, True]
+
+
+@pytest.mark.rule("SNS-FLT-2")
+@pytest.mark.rule("SNS-FLT-3")
+def test_v17_absent_or_a_value() -> None:
+    topic = ms.Topic(subscriptions=[ms.Subscription(endpoint="q", filter_policy={"k": [{"exists": False}, "a"]})])
+    assert passing(topic, {"j": "z"}, {"k": "a"}, {"k": "b"}, {}) == [True, True, False, False]
