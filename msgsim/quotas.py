@@ -197,6 +197,10 @@ STATISTICS_TIME = Quota("GetSendStatistics time", 1_209_600, 1_209_600, "s", "SE
 EVENT_DESTINATIONS = Quota("EventDestinations", 0, 10, "destinations", "SES-CFG-2")
 WARM_UP_TIME = Quota("time of a warm-up", 0, 3_888_000, "s", "SES-IP-1", 3_888_000).raised()
 DEDICATED_IP_VOLUME = Quota("emails by a warm dedicated IP", 1, math.inf, "emails/day", "SES-IP-1", 50_000)
+SUPPRESSION_IMPORT = Quota("addresses of one import job", 1, 100_000, "addresses", "SES-SUP-5")
+SUPPRESSION_PAUSE = Quota("pause that empties the suppression list", 7_776_000, 7_776_000, "s", "SES-SUP-5", 7_776_000)
+GLOBAL_SUPPRESSION_TIME = Quota("time on the global suppression list", 0, 1_209_600, "s", "SES-SUP-3", 1_209_600)
+BULK_SENDER = Quota("emails per day of a bulk sender", 5_000, 5_000, "emails", "SES-IDN-3", 5_000)
 
 # ---------------------------------------------------------------- emails
 
