@@ -80,6 +80,10 @@ class EmailContent(Protocol):
         """The email that was sent at `now` [s] because of `message`, both as given to `SendingAccount.try_send`."""
         ...
 
+    def addresses(self, message: Any, now: float) -> tuple[str, ...]:
+        """Its recipients, without building the rest of it."""
+        ...
+
 
 class Address(NamedTuple):
     """The parts of a written address."""

@@ -1,32 +1,47 @@
 # Hot path: `SendingAccount.try_send` runs once per email; the rest runs at the edge or once per outcome.
 """Outboxes: how many emails a sending account may send, and what becomes of them."""
 
-from array import array
 from collections import deque
-from collections.abc import Sequence
-from heapq import heappop, heappush
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from itertools import repeat
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email, is_domain, parse_address
+from msgsim.bus.configuration_set import ConfigurationSet, check_sets
+from msgsim.bus.deliveries import Addressee, Deliveries
+from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
+from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email
+from msgsim.bus.mailbox_simulator import simulated
 from msgsim.bus.message import EPOCH, format_id, id_base
+from msgsim.bus.outcomes import Books, Outcomes
+from msgsim.bus.receivers import Receiver, check_duration, check_receivers, probability
+from msgsim.bus.reputation import SHUTDOWN, ReputationPolicy
+from msgsim.bus.sending_tenants import SendingTenant
+from msgsim.bus.standing import Standing
+from msgsim.bus.suppression import (
+    listed_address,
+    reasons_field,
+)
+from msgsim.bus.terms import Terms
+from msgsim.bus.verified import Verified, check_identities, check_identity, refuse_unverified
+from msgsim.bus.warm_up import DedicatedPool
 from msgsim.declare import (
     HOUR,
-    MINUTE,
-    Sampler,
     check_epoch,
     check_name,
     check_not_ahead,
     check_now,
+    copied,
     flag,
+    instance,
     listed,
     number,
     text,
 )
-from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution, refuse_duration
+from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution
 from msgsim.errors import (
     AuditError,
     BusError,
@@ -36,11 +51,14 @@ from msgsim.errors import (
     SendingPaused,
     Throttled,
     TimeRanBackwards,
+    no_such,
 )
-from msgsim.quotas import MAX_DELIVERY_TIME, QUOTA_WINDOW, SANDBOX_24_HOUR_SEND, SANDBOX_SEND_RATE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from msgsim.quotas import (
+    MAX_DELIVERY_TIME,
+    QUOTA_WINDOW,
+    SANDBOX_24_HOUR_SEND,
+    SANDBOX_SEND_RATE,
+)
 
 __all__ = ["Email", "Outbox", "SendingAccount"]
 
@@ -52,22 +70,18 @@ RATE_TOLERANCE = 1e-6
 time stamps are rounded. Stamps after a week carry 1.2e-10 s, that is 1e-7 of a recipient at 1,000 per second. What was
 tolerated is owed, so it never adds up."""
 
-FIRST_RETRY = MINUTE
-"""Pause after the first soft bounce [s]; it doubles at each further one (SES-BNC-2: unpublished)."""
+DELAY_NOTICE = 4 * HOUR
+"""Acceptance to the first event that says that an email is late, and from one to the next [s] (SES-BNC-3: unpublished);
+what mail servers usually wait."""
 
-LONGEST_RETRY = HOUR
-"""The longest pause between delivery attempts [s] (SES-BNC-2: unpublished)."""
-
-MAILBOX_SIMULATOR = "simulator.amazonses.com"
+Listener = Callable[[EmailEvent, int, float], object]
+"""Hears of events: the event, the traffic event that caused its email, and when that happened [s]."""
 
 Refusal = tuple[type[BusError], str]
 OVER_RATE: Refusal = (Throttled, "Maximum sending rate exceeded")
 OVER_DAILY_QUOTA: Refusal = (Throttled, "Daily message quota exceeded")
 NOT_REFUSED: Refusal = (BusError, "nothing has been refused")
 PAUSED: Refusal = (SendingPaused, "Email sending is paused for this account")
-
-_NO_TIME_LEFT = 0
-_COMPLAINT = -1
 
 
 class _NoChance:
@@ -77,14 +91,20 @@ class _NoChance:
         return 0.0
 
 
-def _check_delay(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None:
+def _table(kind: type, what: str) -> Any:
+    """A field with declarations of one class by name."""
+
+    def validate(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         path = f"{type(owner).__name__}.{attribute.name}"
-        refuse_duration(path, value, "is neither a number of seconds nor a distribution")
+        if not isinstance(value, Mapping):
+            raise DeclarationError(path, f"{value!r} is not a table of names with {what} each")
+        for name, item in value.items():
+            if not isinstance(name, str) or not name:
+                raise DeclarationError(path, f"{name!r} is not a name")
+            if not isinstance(item, kind):
+                raise DeclarationError(f"{path}.{name}", f"{item!r} is not {what}")
 
-
-def _probability(rule: str) -> Any:
-    return number(0.0, high=1, unit="probability", rule=rule)
+    return attrs.field(factory=dict, converter=copied, validator=validate)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +128,23 @@ class Outbox:
         records: keep the latest emails for inspection.
         record_limit: how many of them [emails].
         sender: address, for emails that name none.
-        verified: addresses, and domains with all that is below them (SES-IDN-1); read in the sandbox only.
+        verified: addresses, and domains with all that is below them (SES-IDN-1). The sandbox sends to these only; where
+            there are any, emails come from these only, or from `sender` (SES-SND-2). What bounces in those domains does
+            no harm (SES-BNC-4).
+        receivers: mail servers by domain, and what they do with emails.
+        suppressed_reasons: for which of "BOUNCE" and "COMPLAINT" an address comes on the account's suppression list and
+            is not sent to; none switches it off. None is as the service has it: for both, where addresses are looked
+            at (SES-SUP-1).
+        delay_notice: how late an email is when that is told, and again after each further such time [s] (SES-BNC-3).
+        configuration_sets: by name (SES-CFG-1).
+        configuration_set: the one of emails that name none; None for none.
+        pools: of dedicated IP addresses, by the names by which configuration sets have them (SES-IP-1).
+        tenants: by the names by which emails have them (SES-TEN-1).
+        reputation: how the account is judged, and paused; None if nobody looks (SES-REP-1).
+
+    Addresses are looked at where it matters, which takes time: in the sandbox, with receivers, configuration sets,
+    tenants or a reputation, and where `suppressed_reasons` is given. Otherwise recipients are counted, and all is
+    chance.
 
     Raises:
         DeclarationError: a value is not allowed; says which are.
@@ -118,25 +154,56 @@ class Outbox:
     burst: float | None = number(None, low=1, unit="recipients", rule="SES-QUO-4", optional=True)
     max_24_hour_send: int | None = number(None, low=1, unit="recipients", rule="SES-QUO-3", integer=True, optional=True)
     sandbox: bool = flag()
-    delivery_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
-    bounce_rate: float = _probability("SES-BNC-1")
-    soft_bounce_rate: float = _probability("SES-BNC-1")
-    complaint_rate: float = _probability("SES-EVT-7")
-    complaint_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
+    delivery_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=check_duration)
+    bounce_rate: float = probability("SES-BNC-1")
+    soft_bounce_rate: float = probability("SES-BNC-1")
+    complaint_rate: float = probability("SES-EVT-7")
+    complaint_delay: Distribution | None = attrs.field(
+        default=None, converter=as_distribution, validator=check_duration
+    )
     max_delivery_time: float = MAX_DELIVERY_TIME.field()
     records: bool = flag(default=True)
     record_limit: int = number(1_000, low=1, unit="emails", integer=True)
     sender: str = text("no-reply@example.com")
     verified: Sequence[str] = listed(str, "an address or a domain")
+    receivers: Sequence[Receiver] = listed(Receiver, "a Receiver")
+    suppressed_reasons: Sequence[str] | None = reasons_field()
+    delay_notice: float = number(DELAY_NOTICE, above=True, unit="s", rule="SES-BNC-3")
+    configuration_sets: Mapping[str, ConfigurationSet] = attrs.field(factory=dict, converter=copied)
+    configuration_set: str | None = text(None, optional=True)
+    pools: Mapping[str, DedicatedPool] = _table(DedicatedPool, "a DedicatedPool")
+    tenants: Mapping[str, SendingTenant] = _table(SendingTenant, "a SendingTenant")
+    reputation: ReputationPolicy | None = instance(ReputationPolicy, "a ReputationPolicy", default=None, optional=True)
 
     def __attrs_post_init__(self) -> None:
         kind = type(self).__name__
         if self.burst is not None and self.send_rate is None:
             raise DeclarationError(f"{kind}.burst", f"{self.burst!r} needs a max_send_rate to go beyond (SES-QUO-4)")
-        _check_identity(f"{kind}.sender", self.sender)
-        for position, identity in enumerate(self.verified):
-            if not is_domain(identity):
-                _check_identity(f"{kind}.verified.{position}", identity)
+        check_identity(f"{kind}.sender", self.sender)
+        check_identities(f"{kind}.verified", self.verified)
+        check_receivers(f"{kind}.receivers", self.receivers)
+        check_sets(f"{kind}.configuration_sets", self.configuration_sets)
+        if self.configuration_set is not None and self.configuration_set not in self.configuration_sets:
+            problem = no_such("configuration set", self.configuration_set, self.configuration_sets)
+            raise DeclarationError(f"{kind}.configuration_set", problem)
+        for name, declared in self.configuration_sets.items():
+            if declared.pool is not None and declared.pool not in self.pools:
+                problem = no_such("pool", declared.pool, self.pools)
+                raise DeclarationError(f"{kind}.configuration_sets.{name}.pool", problem)
+
+    @property
+    def knows_addresses(self) -> bool:
+        """Whether anything depends on who gets an email."""
+        given = self.receivers or self.configuration_sets or self.tenants or self.reputation
+        return self.sandbox or self.suppressed_reasons is not None or bool(given)
+
+    @property
+    def uses_chance(self) -> bool:
+        """Whether random numbers are needed."""
+        chances = (self.bounce_rate, self.soft_bounce_rate, self.complaint_rate)
+        drawn = not isinstance(self.delivery_delay, Fixed | None)
+        parts = (*(each.uses_chance for each in self.receivers), *(each.deferral_rate for each in self.pools.values()))
+        return drawn or any(chances) or any(parts)
 
     @property
     def send_rate(self) -> float | None:
@@ -161,44 +228,19 @@ class Outbox:
         """Refuse what the sandbox does not send.
 
         Raises:
-            MessageRejected: the email cannot be sent at all (SES-SND-3), or not to these recipients (SES-SND-2).
+            MessageRejected: the email cannot be sent at all (SES-SND-3), or not from this sender or to these recipients
+                (SES-SND-2).
 
         Source: SES-QUO-1, SES-IDN-1.
         """
         check_email(email)
-        known = {_canonical(identity) for identity in self.verified}
-        unverified = [address for address in email.recipients if not _covers(known, address)]
-        if unverified:
-            raise MessageRejected(
-                "Email address is not verified. The following identities failed the check in region US-EAST-1: "
-                + ", ".join(unverified)
-            )
+        verified = Verified(self.verified)
+        sender = () if email.sender is None or email.sender == self.sender else (email.sender,)
+        to = [written for written in email.recipients if simulated(listed_address(written)) is None]
+        refuse_unverified([written for written in (*sender, *to) if not verified.covers(written)])
 
 
-def _check_identity(path: str, written: str) -> None:
-    try:
-        parse_address(written)
-    except MessageRejected as error:
-        raise DeclarationError(path, str(error)) from None
-
-
-def _canonical(identity: str) -> str:
-    """An identity as it is compared: the domain in lower case (SES-IDN-1)."""
-    if is_domain(identity):
-        return identity.lower()
-    _, local, domain = parse_address(identity)
-    return f"{local}@{domain.lower()}"
-
-
-def _covers(known: set[str], written: str) -> bool:
-    address = _canonical(written)
-    domain = address.rpartition("@")[2]
-    labels = domain.split(".")
-    domains = [".".join(labels[first:]) for first in range(len(labels))]
-    return domain == MAILBOX_SIMULATOR or any(identity in known for identity in (address, *domains))
-
-
-class SendingAccount:
+class SendingAccount(Standing):
     """An outbox at work.
 
     Recipients of an accepted email are delivered at once, unless the outbox says otherwise; then each has outcomes that
@@ -211,18 +253,12 @@ class SendingAccount:
         epoch: time 0 in seconds since 1970, for the `Date` of emails.
 
     Attributes:
-        paused: set it to refuse every email (SES-REP-3).
         refusal: error class and text of the latest refusal by `try_send`.
         accepted: emails accepted.
-        recipients_accepted: their recipients. The counts that follow are of recipients, too.
-        delivered: got the email.
-        bounced: did not: `hard_bounced` do not exist, `soft_bounced` were given up.
-        complained: got it and complained.
-        pending: accepted, and neither delivered nor bounced yet.
-        throttled: of emails refused by rate or quota.
+        recipients_accepted: their recipients. What has become of them is counted in recipients, too; see `Books`, and
+            `Standing` for all that is not sending.
+        throttled: of emails refused by rate or quota: `over_rate` and `over_quota`.
         rejected: of emails refused for what is in them, or while paused.
-        suppressed: accepted, but not sent to, being on a suppression list; the outbox has none, so this stays 0.
-        end_to_end: origin to delivery [s] of each delivered recipient, in order of delivery.
         sent: the latest accepted emails; empty with `records=False`.
         clock: tells the time beyond which nobody can send [s]; None outside of a simulation.
         on_change: called when the next deadline gets earlier.
@@ -232,44 +268,37 @@ class SendingAccount:
     """
 
     __slots__ = (
+        "_addressees",
         "_burst",
         "_daily_quota",
-        "_draw_complaint_delay",
-        "_draw_delivery_delay",
+        "_deliveries",
         "_events",
         "_filled_at",
         "_id_base",
+        "_looking",
         "_now",
+        "_on_event",
+        "_outcomes",
         "_past",
         "_quiet",
         "_rate",
         "_records",
         "_rng",
-        "_sandbox",
         "_second",
         "_second_used",
-        "_serial",
+        "_source",
+        "_terms",
         "_tokens",
         "_used",
         "accepted",
-        "bounced",
         "clock",
-        "complained",
-        "delivered",
-        "end_to_end",
-        "hard_bounced",
-        "name",
         "on_change",
-        "outbox",
-        "paused",
-        "pending",
+        "over_quota",
+        "over_rate",
         "recipients_accepted",
         "refusal",
         "rejected",
         "sent",
-        "soft_bounced",
-        "suppressed",
-        "throttled",
     )
 
     def __init__(self, outbox: Outbox, name: str = "ses", *, rng: Uniforms | None = None, epoch: float = EPOCH) -> None:
@@ -277,19 +306,14 @@ class SendingAccount:
             raise DeclarationError("SendingAccount.outbox", f"{outbox!r} is not an Outbox")
         check_name("SendingAccount.name", name)
         check_epoch("SendingAccount.epoch", epoch)
-        self.outbox = outbox
-        self.name = name
-        self.paused = False
+        super().__init__(outbox, name)
         self.refusal = NOT_REFUSED
         self.clock: Callable[[], float] | None = None
         self.on_change: Callable[[], None] | None = None
-        self.accepted = self.recipients_accepted = self.delivered = self.pending = 0
-        self.bounced = self.hard_bounced = self.soft_bounced = self.complained = 0
-        self.throttled = self.rejected = self.suppressed = 0
-        self.end_to_end = array("d")
+        self.accepted = self.recipients_accepted = 0
+        self.over_rate = self.over_quota = self.rejected = 0
 
         self._id_base = id_base(name)
-        self._sandbox = outbox.sandbox
         self._now = -inf
         self._rate = outbox.send_rate
         self._burst = self._tokens = outbox.burst_size
@@ -303,37 +327,74 @@ class SendingAccount:
         self._records = records if outbox.records else None
         self.sent = SentMail(records, sender=outbox.sender, epoch=epoch)
 
-        chances = (outbox.bounce_rate, outbox.soft_bounce_rate, outbox.complaint_rate)
-        self._quiet = outbox.delivery_delay is None and not any(chances)
-        self._events: list[tuple[float, int, int, float, float]] = []
-        self._serial = 0
-        needs_chance = any(chances) or not isinstance(outbox.delivery_delay, Fixed | None)
-        if rng is None and needs_chance:
+        if rng is None and outbox.uses_chance:
             raise DeclarationError(
                 f"{type(self).__name__}.rng",
                 f"{name!r} has a rate that is not 0 or a delay that is drawn: pass rng=random.Random(seed)",
             )
         self._rng: Uniforms = rng if rng is not None else _NoChance()
-        self._bind_samplers()
-
-    def _bind_samplers(self) -> None:
-        delivery, complaint = self.outbox.delivery_delay, self.outbox.complaint_delay
-        self._draw_delivery_delay: Sampler | None = delivery.sampler(self._rng) if delivery else None
-        self._draw_complaint_delay: Sampler | None = complaint.sampler(self._rng) if complaint else None
+        self._outcomes = Outcomes(outbox, self, self._rng)
+        self._events = self._outcomes.events
+        chances = (outbox.bounce_rate, outbox.soft_bounce_rate, outbox.complaint_rate)
+        self._quiet = outbox.delivery_delay is None and not any(chances)
+        self._looking = False
+        self._deliveries: Deliveries | None = None
+        self._source = EventSource(sender=outbox.sender, epoch=epoch)
+        self._addressees: Sequence[Addressee] = ()
+        self._on_event: Listener | None = None
+        self._terms = self.terms()
+        if outbox.knows_addresses:
+            self.look()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the samplers, bound to this account's random numbers and made again, and what its driver set."""
-        bound = {"_draw_delivery_delay", "_draw_complaint_delay", "clock", "on_change"}
-        return {slot: getattr(self, slot) for slot in self.__slots__ if slot not in bound}
+        """All but what its driver set."""
+        left = {"clock", "on_change", "_on_event"}
+        slots = (*Books.__slots__, *Standing.__slots__, *self.__slots__)
+        return {slot: getattr(self, slot) for slot in slots if slot not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for slot, value in state.items():
             setattr(self, slot, value)
-        self.clock = self.on_change = None
-        self._bind_samplers()
+        self.clock = self.on_change = self._on_event = None
+
+    @property
+    def throttled(self) -> int:
+        """Recipients of emails refused by rate or quota."""
+        return self.over_rate + self.over_quota
+
+    @property
+    def on_event(self) -> "Listener | None":
+        """Called with each event, the traffic event that caused its email, and when that happened [s].
+
+        Setting it makes the account look at addresses from then on.
+        """
+        return self._on_event
+
+    @on_event.setter
+    def on_event(self, listener: "Listener | None") -> None:
+        self._on_event = listener
+        if listener is not None:
+            self.look()
+
+    def look(self) -> "Deliveries":
+        """Look at the addresses of all emails from now on."""
+        if self._deliveries is None:
+            receivers = self.outbox.receivers
+            drawn = self._rng.random() if any(receiver.knows_addresses for receiver in receivers) else 0.0
+            key = blake2b(f"{self.name} {drawn!r}".encode(), digest_size=32).digest()
+            self._deliveries = Deliveries(self, self._rng, key, self._outcomes)
+            self._outcomes = self._deliveries
+            self._looking, self._quiet = True, False
+        return self._deliveries
 
     def send_email(
-        self, email: Email, now: float, *, origin_id: int | None = None, origin_at: float | None = None
+        self,
+        email: Email,
+        now: float,
+        *,
+        origin_id: int | None = None,
+        origin_at: float | None = None,
+        terms: Terms | None = None,
     ) -> str:
         """Send an email, or refuse it as a whole. Nothing is queued on a refusal, and no quota is used (SES-QUO-5).
 
@@ -342,14 +403,15 @@ class SendingAccount:
             now: simulated time [s].
             origin_id: the traffic event that caused it; None for the email itself.
             origin_at: when that happened [s]; None for `now`.
+            terms: of `SendingAccount.terms`; None for the usual ones.
 
         Returns:
             The message id.
 
         Raises:
-            MessageRejected: the email cannot be sent as it is (SES-QUO-8, SES-SND-3), or the sandbox does not send to
-                one of its recipients (SES-SND-2).
-            SendingPaused: the account is paused (SES-REP-3).
+            MessageRejected: the email cannot be sent as it is (SES-QUO-8, SES-SND-3), its sender is not verified, or
+                the sandbox does not send to one of its recipients (SES-SND-2).
+            SendingPaused: the account is paused, or the configuration set (SES-REP-3).
             Throttled: "Daily message quota exceeded" or "Maximum sending rate exceeded", in this order: the limit that
                 lasts longer is named first. The service does not publish its order.
             TimeRanBackwards: `now` is earlier than at the last call.
@@ -360,13 +422,16 @@ class SendingAccount:
         recipients = len(email.recipients)
         try:
             check_email(email)
+            self._check_sender(email)
         except MessageRejected:
             self.rejected += recipients
             raise
+        if not self._looking and any(simulated(listed_address(written)) for written in email.recipients):
+            self.look()
         email_id = self._id_base + self.accepted + 1
         origin_id = email_id if origin_id is None else origin_id
         origin_at = now if origin_at is None else origin_at
-        if not self.try_send(recipients, now, origin_at, origin_id, email):
+        if not self.try_send(recipients, now, origin_at, origin_id, email, None, terms):
             kind, reason = self.refusal
             raise kind(reason)
         return format_id(email_id)
@@ -379,6 +444,7 @@ class SendingAccount:
         origin_id: int,
         content: Email | EmailContent,
         cause: object = None,
+        terms: Terms | None = None,
     ) -> bool:
         """Send an email that is known to be well-formed, without building it.
 
@@ -387,8 +453,9 @@ class SendingAccount:
             now: simulated time [s].
             origin_at: when the traffic event that caused it happened [s].
             origin_id: the id of that event.
-            content: the email, or what renders it when somebody looks. The sandbox looks at each.
+            content: the email, or what renders it when somebody looks; the sandbox looks at each.
             cause: the message that `content` is rendered for.
+            terms: of `SendingAccount.terms`; None for the usual ones.
 
         Returns:
             Whether it was accepted; if not, `refusal` says why.
@@ -404,16 +471,19 @@ class SendingAccount:
         self._now = now
         events = self._events
         if events and events[0][0] <= now:
-            self._settle(now)
-        if (self.paused or self._sandbox) and not self._admits(recipients, now, content, cause):
-            return False
+            self._outcomes.settle(now)
+        counted = recipients
+        if self.paused or self._looking:
+            counted = self._admit(recipients, now, content, cause, terms or self._terms)
+            if counted < 0:
+                return False
 
         second = now // 1.0
         if second != self._second:
             self._turn(second)
-        if self._used + recipients > self._daily_quota:
+        if self._used + counted > self._daily_quota and counted:
             self.refusal = OVER_DAILY_QUOTA
-            self.throttled += recipients
+            self.over_quota += recipients
             return False
         rate = self._rate
         if rate is not None:
@@ -423,20 +493,20 @@ class SendingAccount:
                 tokens = burst
             elif tokens < recipients - RATE_TOLERANCE and tokens < burst - RATE_TOLERANCE:
                 self.refusal = OVER_RATE
-                self.throttled += recipients
+                self.over_rate += recipients
                 return False
             self._tokens = tokens - recipients
             self._filled_at = now
 
-        self._used += recipients
-        self._second_used += recipients
+        self._used += counted
+        self._second_used += counted
         self.recipients_accepted += recipients
         self.accepted = accepted = self.accepted + 1
         records = self._records
         if records is not None:
             records.append((self._id_base + accepted, now, origin_id, origin_at, content, cause))
         if not self._quiet:
-            self._dispatch(recipients, now, origin_at)
+            self._dispatch(recipients, now, (origin_id, origin_at), content, cause, terms or self._terms)
             return True
         self.delivered += recipients
         if recipients == 1:
@@ -474,7 +544,7 @@ class SendingAccount:
         if self.clock is not None:
             check_not_ahead(self.name, now, self.clock)
         self._now = now
-        self._settle(now)
+        self._outcomes.settle(now)
 
     def check(self, *, deep: bool = True) -> None:
         """Hold the account's books against one another.
@@ -486,35 +556,58 @@ class SendingAccount:
             AuditError: they do not agree.
         """
         equal = {
-            "recipients_accepted = delivered + bounced + pending + suppressed": (
+            "recipients_accepted = delivered + bounced + pending + suppressed + infected + rendering_failed": (
                 self.recipients_accepted,
-                self.delivered + self.bounced + self.pending + self.suppressed,
+                self.accounted,
             ),
             "bounced = hard_bounced + soft_bounced": (self.bounced, self.hard_bounced + self.soft_bounced),
             "delivered = end-to-end times": (self.delivered, len(self.end_to_end)),
         }
         if deep:
-            attempts = sum(event[2] != _COMPLAINT for event in self._events)
-            equal["pending = outcomes awaited"] = (self.pending, attempts)
+            equal["pending = outcomes awaited"] = (self.pending, self._outcomes.awaited())
             by_second = self._second_used + sum(used for _, used in self._past)
             equal["quota used = quota used by second"] = (self._used, by_second)
         for law, (left, right) in equal.items():
             if left != right:
                 raise AuditError(f"{self.name}: {law} does not hold: {left} and {right}")
 
-    def _admits(self, recipients: int, now: float, content: Email | EmailContent, cause: object) -> bool:
-        if self.paused:
+    def _check_sender(self, email: Email) -> None:
+        sender = email.sender
+        if sender is not None and sender != self.outbox.sender and (self.outbox.verified or self.outbox.sandbox):
+            refuse_unverified([] if self._verified.covers(sender) else [sender])
+
+    def _admit(self, recipients: int, now: float, content: Email | EmailContent, cause: object, terms: Terms) -> int:
+        """How many recipients of an email count against the daily quota (SES-QUO-7); -1 if it is refused."""
+        if self.paused or (self.reputation is not None and self.reputation.status(now) == SHUTDOWN):
             self.refusal = PAUSED
+        elif terms.tenant is not None and not terms.tenant.may_send:
+            self.refusal = SendingPaused, f"Email sending is paused for the tenant {terms.tenant.name}"
+        elif terms.configuration_set in self._stopped:
+            self.refusal = SendingPaused, f"Email sending is paused for the configuration set {terms.configuration_set}"
         else:
-            email = content if isinstance(content, Email) else content.render(cause, now)
             try:
-                self.outbox.check_sandbox(email)
+                self._addressees = addressees = self._look_at(content, cause, now)
             except MessageRejected as error:
                 self.refusal = MessageRejected, str(error)
             else:
-                return True
+                return sum(addressee.scene is None for addressee in addressees)
         self.rejected += recipients
-        return False
+        return -1
+
+    def _look_at(self, content: Email | EmailContent, cause: object, now: float) -> Sequence[Addressee]:
+        """Whom an email goes to.
+
+        Raises:
+            MessageRejected: to what is no address (SES-SND-3), or not from here (SES-SND-2).
+        """
+        if self.outbox.sandbox:
+            email = content if isinstance(content, Email) else content.render(cause, now)
+            self.outbox.check_sandbox(email)
+            written = email.recipients
+        else:
+            written = content.recipients if isinstance(content, Email) else content.addresses(cause, now)
+        addresses = map(listed_address, written)
+        return [Addressee(each, address, simulated(address)) for each, address in zip(written, addresses, strict=True)]
 
     def _turn(self, second: float) -> None:
         """Close the second that quota was counted in, and forget those that are 24 hours old."""
@@ -526,58 +619,30 @@ class SendingAccount:
         while past and past[0][0] + QUOTA_WINDOW.low <= second:
             self._used -= past.popleft()[1]
 
-    def _dispatch(self, recipients: int, now: float, origin_at: float) -> None:
+    def _dispatch(
+        self,
+        recipients: int,
+        now: float,
+        origin: tuple[int, float],
+        content: Email | EmailContent,
+        cause: object,
+        terms: Terms,
+    ) -> None:
         """Begin the deliveries of an accepted email."""
         head = self._events[0][0] if self._events else inf
-        self.pending += recipients
-        delay = self._draw_delivery_delay
-        for _ in range(recipients):
-            self._plan_attempt(now + delay() if delay else now, 1, now, origin_at)
-        self._settle(now)
+        if self._deliveries is None:
+            self._outcomes.begin(recipients, now, origin[1])
+        else:
+            mailing = Mailing(
+                self._source,
+                self._id_base + self.accepted,
+                now,
+                content,
+                cause,
+                tags=terms.tags,
+                configuration_set=terms.configuration_set,
+                tenant=None if terms.tenant is None else terms.tenant.name,
+            )
+            self._deliveries.accept(mailing, self._addressees, terms, origin)
         if self.on_change is not None and self._events and self._events[0][0] < head:
             self.on_change()
-
-    def _plan_attempt(self, at: float, attempt: int, accepted_at: float, origin_at: float) -> None:
-        gives_up_at = accepted_at + self.outbox.max_delivery_time
-        if at < gives_up_at:
-            self._plan(at, attempt, accepted_at, origin_at)
-        else:
-            self._plan(gives_up_at, _NO_TIME_LEFT, accepted_at, origin_at)
-
-    def _plan(self, at: float, step: int, accepted_at: float, origin_at: float) -> None:
-        self._serial += 1
-        heappush(self._events, (at, self._serial, step, accepted_at, origin_at))
-
-    def _settle(self, now: float) -> None:
-        events = self._events
-        while events and events[0][0] <= now:
-            at, _, step, accepted_at, origin_at = heappop(events)
-            if step == _COMPLAINT:
-                self.complained += 1
-            elif step == _NO_TIME_LEFT:
-                self.soft_bounced += 1
-                self.bounced += 1
-                self.pending -= 1
-            else:
-                self._attempt(at, step, accepted_at, origin_at)
-
-    def _attempt(self, at: float, attempt: int, accepted_at: float, origin_at: float) -> None:
-        """One delivery attempt: the recipient does not exist, cannot take it now, or gets it."""
-        outbox = self.outbox
-        if attempt == 1 and self._happens(outbox.bounce_rate):
-            self.hard_bounced += 1
-            self.bounced += 1
-            self.pending -= 1
-        elif self._happens(outbox.soft_bounce_rate):
-            pause = min(FIRST_RETRY * 2.0 ** (attempt - 1), LONGEST_RETRY)
-            self._plan_attempt(at + pause, attempt + 1, accepted_at, origin_at)
-        else:
-            self.delivered += 1
-            self.pending -= 1
-            self.end_to_end.append(at - origin_at)
-            if self._happens(outbox.complaint_rate):
-                delay = self._draw_complaint_delay
-                self._plan(at + delay() if delay else at, _COMPLAINT, accepted_at, origin_at)
-
-    def _happens(self, probability: float) -> bool:
-        return probability > 0 and self._rng.random() < probability

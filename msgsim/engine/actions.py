@@ -236,6 +236,10 @@ class Letter:
         to, cc, bcc, (subject, body) = ([item.fill(message, now) for item in group] for group in self._parts)
         return Email(to, subject=subject, body=body, cc=cc, bcc=bcc)
 
+    def addresses(self, message: Message, now: float) -> tuple[str, ...]:
+        """Whom the email goes to, without building the rest of it."""
+        return tuple(item.fill(message, now) for group in self._parts[:3] for item in group)
+
 
 class SendEmailStep:
     """SendEmail, wired."""

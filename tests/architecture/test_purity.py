@@ -13,6 +13,7 @@ MODULES = modules()
 HOT = {
     "distributions",
     "bus.deadlines",
+    "bus.deliveries",
     "bus.fair",
     "bus.fairness",
     "bus.fifo",
@@ -20,6 +21,7 @@ HOT = {
     "bus.groups",
     "bus.message",
     "bus.outbox",
+    "bus.outcomes",
     "bus.standard",
     "bus.store",
     "bus.tenants",

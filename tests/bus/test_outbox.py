@@ -228,6 +228,20 @@ class TestSandbox:
         assert (account.rejected, account.accepted, account.sent_last_24_hours(0.0)) == (3, 0, 0)
         assert account.send_email(ANN, 0.0)
 
+    @pytest.mark.rule("SES-SND-2")
+    @pytest.mark.rule("SES-QUO-1")
+    @pytest.mark.parametrize("sandbox", [True, False])
+    def test_unverified_senders_are_named(self, sandbox: bool) -> None:
+        account = SendingAccount(Outbox(sandbox=sandbox, verified=("example.com",), burst=10, max_send_rate=10))
+        with pytest.raises(MessageRejected, match=r"not verified\. .* US-EAST-1: eve@x\.org$"):
+            account.send_email(Email("ann@example.com", sender="eve@x.org"), 0.0)
+        assert (account.accepted, account.rejected) == (0, 1)
+        for sender in (None, "no-reply@example.com", "Bob <bob@mail.example.com>"):
+            assert account.send_email(Email("ann@example.com", sender=sender), 0.0)
+
+    def test_where_nothing_is_verified_anybody_sends_from_production(self) -> None:
+        assert SendingAccount(Outbox()).send_email(Email("ann@example.com", sender="eve@x.org"), 0.0)
+
     @pytest.mark.rule("SES-IDN-1")
     @pytest.mark.parametrize(
         ("address", "verified"),
@@ -256,6 +270,9 @@ class TestSandbox:
         class Greeting:
             def render(self, message: str, now: float) -> Email:
                 return Email(f"{message}@example.com", f"at {now:g}")
+
+            def addresses(self, message: str, now: float) -> tuple[str, ...]:
+                raise AssertionError(message, now)
 
         account = SendingAccount(Outbox(sandbox=True, verified=("ann@example.com",)))
         assert account.try_send(1, 0.0, 0.0, 0, Greeting(), "ann")

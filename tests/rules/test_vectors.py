@@ -1,12 +1,16 @@
 """Worked examples, each with numbers of its own: what goes in, and what comes out at which time [s]."""
 
 from collections.abc import Generator
+from math import nextafter
+from random import Random
 from typing import Any
 
 import pytest
 
 import msgsim as ms
-from msgsim.errors import InvalidParameterValue, OverLimit
+from msgsim.bus.receivers import Receiver
+from msgsim.bus.reputation import Reputation, ReputationPolicy
+from msgsim.errors import InvalidParameterValue, OverLimit, Throttled
 
 
 def bodies(queue: ms.StandardQueue | ms.FifoQueue, now: float, **settings: Any) -> list[str]:
@@ -242,3 +246,55 @@ def test_v16_a_store_and_a_range_of_prices() -> None:
 def test_v17_absent_or_a_value() -> None:
     topic = ms.Topic(subscriptions=[ms.Subscription(endpoint="q", filter_policy={"k": [{"exists": False}, "a"]})])
     assert passing(topic, {"j": "z"}, {"k": "a"}, {"k": "b"}, {}) == [True, True, False, False]
+
+
+@pytest.mark.rule("SES-QUO-2")
+@pytest.mark.rule("SES-QUO-3")
+def test_v19_the_daily_quota_slides() -> None:
+    account = ms.SendingAccount(ms.Outbox(max_24_hour_send=1_000))
+    for _ in range(20):
+        account.send_email(ms.Email([f"a{n}@x.org" for n in range(50)]), 0)
+    with pytest.raises(Throttled, match=r"^Daily message quota exceeded$"):
+        account.send_email(ms.Email("a@x.org"), 86_399)
+    assert account.send_email(ms.Email("a@x.org"), 86_401)
+
+
+def told(account: ms.SendingAccount) -> list[tuple[str, float, str]]:
+    events: list[tuple[str, float, str]] = []
+    account.on_event = lambda event, *_: events.append(
+        (event.kind, event.at, f"{event.details.get('bounceType', '')}/{event.details.get('bounceSubType', '')}")
+    )
+    return events
+
+
+@pytest.mark.rule("SES-SUP-1")
+@pytest.mark.rule("SES-SUP-3")
+@pytest.mark.parametrize(
+    ("reasons", "sub_type", "rate"), [(None, "OnAccountSuppressionList", 0.0), ([], "Suppressed", 1.0)]
+)
+def test_v20_an_address_on_a_list(reasons: list[str] | None, sub_type: str, rate: float) -> None:
+    outbox = ms.Outbox(receivers=[Receiver(unknown_users=1)], suppressed_reasons=reasons, reputation=ReputationPolicy())
+    account = ms.SendingAccount(outbox, rng=Random(1))
+    account.send_email(ms.Email("gone@x.org"), 0)  # puts it on the list
+    account.reputation = Reputation(ReputationPolicy())
+    events, quota = told(account), account.sent_last_24_hours(1)
+    assert account.send_email(ms.Email("gone@x.org"), 1, terms=account.terms())
+    assert events == [("Send", 1, "/"), ("Bounce", 1, f"Permanent/{sub_type}")]
+    assert account.sent_last_24_hours(1) == quota + 1
+    assert account.reputation.bounce_rate == rate
+
+
+@pytest.mark.rule("SES-BNC-1")
+@pytest.mark.rule("SES-BNC-2")
+@pytest.mark.rule("SES-BNC-4")
+def test_v21_a_mailbox_that_stays_full() -> None:
+    outbox = ms.Outbox(receivers=[Receiver(full_mailboxes=1)], reputation=ReputationPolicy())
+    account = ms.SendingAccount(outbox, rng=Random(1))
+    events = told(account)
+    account.send_email(ms.Email("full@x.org"), 0)
+    account.advance(nextafter(50_400, 0))
+    assert {kind for kind, *_ in events} == {"Send", "DeliveryDelay"}
+    account.advance(50_400)
+    assert events[-1] == ("Bounce", 50_400, "Transient/MailboxFull")
+    assert account.reputation is not None
+    assert account.reputation.bounce_rate == 0

@@ -1,0 +1,232 @@
+"""Standing: what a sending account may do and is known for: pauses, suppression lists, reputations, tenants."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.outcomes import Books
+from msgsim.bus.reputation import HEALTHY, SHUTDOWN, Reputation, ReputationPolicy
+from msgsim.bus.send_statistics import SendStatistics
+from msgsim.bus.sending_tenants import TenantStanding
+from msgsim.bus.suppression import REASONS, SuppressedDestination, SuppressionList, check_reason, listed_address
+from msgsim.bus.terms import Judge, Terms
+from msgsim.bus.verified import Verified
+from msgsim.bus.warm_up import PoolTraffic
+from msgsim.errors import InvalidParameterValue, UnknownName
+from msgsim.quotas import SUPPRESSION_PAUSE
+
+if TYPE_CHECKING:
+    from msgsim.bus.deliveries import Deliveries
+    from msgsim.bus.outbox import Outbox
+
+Thing = TypeVar("Thing")
+
+
+class Standing(Books, ABC):
+    """What is asked of a sending account beside sending.
+
+    Args:
+        outbox: the declaration.
+        name: of the account.
+
+    Attributes:
+        outbox, name: as given.
+        paused: set it to refuse every email (SES-REP-3); `pause` and `resume` know since when.
+        suppressed_reasons: as `Outbox.suppressed_reasons`, and may be changed.
+        configuration_sets: by name; may be added to and taken from.
+        reputation: of the account; None if nobody looks.
+        reputations: of the configuration sets that keep one, by name, as soon as they are used (CW-SES-2).
+        tenants, pools: at work, by name (SES-TEN-1, SES-IP-1).
+        statistics: by quarters of an hour, where addresses are looked at (SES-REP-4).
+    """
+
+    __slots__ = (
+        "_paused_at",
+        "_stopped",
+        "_verified",
+        "configuration_sets",
+        "name",
+        "outbox",
+        "paused",
+        "pools",
+        "reputation",
+        "reputations",
+        "statistics",
+        "suppressed_reasons",
+        "tenants",
+    )
+
+    def __init__(self, outbox: "Outbox", name: str) -> None:
+        super().__init__()
+        self.outbox = outbox
+        self.name = name
+        self.paused = False
+        self.suppressed_reasons: Sequence[str] = (
+            REASONS if outbox.suppressed_reasons is None else outbox.suppressed_reasons
+        )
+        self.configuration_sets: dict[str, ConfigurationSet] = dict(outbox.configuration_sets)
+        self.reputation = None if outbox.reputation is None else Reputation(outbox.reputation, name)
+        self.reputations: dict[str, Reputation] = {}
+        self.tenants = {each: TenantStanding(declared, each) for each, declared in outbox.tenants.items()}
+        self.pools = {each: PoolTraffic(declared, each) for each, declared in outbox.pools.items()}
+        self.statistics = SendStatistics(name)
+        self._verified = Verified(outbox.verified)
+        self._paused_at: float | None = None
+        self._stopped = {each for each, declared in outbox.configuration_sets.items() if not declared.sending}
+
+    @abstractmethod
+    def advance(self, now: float) -> None:
+        """Do everything that is due by `now` [s]."""
+
+    @abstractmethod
+    def look(self) -> "Deliveries":
+        """Look at the addresses of all emails from now on."""
+
+    def terms(
+        self,
+        configuration_set: str | None = None,
+        *,
+        tenant: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Terms:
+        """What holds for the emails that one place sends: work it out once, and give it with each.
+
+        Args:
+            configuration_set: by name; None for the outbox's usual one.
+            tenant: by name, that sends (SES-TEN-1); None for none.
+            tags: message tags, on top of an email's own.
+
+        Raises:
+            UnknownName: there is no such configuration set or tenant (SES-SND-4).
+        """
+        name = self.outbox.configuration_set if configuration_set is None else configuration_set
+        declared = ConfigurationSet()
+        if name is not None:
+            declared = self._named("configuration set", name, self.configuration_sets)
+        standing = None if tenant is None else self._named("tenant", tenant, self.tenants)
+        judges: list[Judge] = [] if self.reputation is None else [self.reputation]
+        if declared.reputation_metrics and name is not None:
+            if name not in self.reputations:
+                self.reputations[name] = Reputation(self.outbox.reputation or ReputationPolicy(), name)
+            judges.append(self.reputations[name])
+        if standing is not None:
+            judges.append(standing)
+        pool = None if declared.pool is None else self._named("pool", declared.pool, self.pools)
+        limit = self.outbox.max_delivery_time
+        return Terms(name, declared, limit, tags=tags, tenant=standing, pool=pool, judges=judges)
+
+    @staticmethod
+    def _named(what: str, name: str, known: Mapping[str, Thing]) -> Thing:
+        if name not in known:
+            raise UnknownName.among(what, name, known)
+        return known[name]
+
+    def status(self, now: float) -> str:
+        """HEALTHY, PROBATION or SHUTDOWN; an account that nobody looks at is healthy (SES-REP-3)."""
+        self.advance(now)
+        return HEALTHY if self.reputation is None else self.reputation.status(now)
+
+    def is_paused(self, now: float) -> bool:
+        """Whether every email is refused, by whoever paused it."""
+        return self.status(now) == SHUTDOWN or self.paused
+
+    def pause(self, now: float) -> None:
+        """Refuse every email from now on (SES-REP-3)."""
+        self.advance(now)
+        if not self.paused:
+            self._paused_at = now
+        self.paused = True
+
+    def resume(self, now: float) -> None:
+        """Accept emails again. After a pause of more than 90 days the suppression list is empty (SES-SUP-5)."""
+        self._open_list(now)
+        self.paused = False
+        self._paused_at = None
+
+    def pause_configuration_set(self, name: str, now: float, *, sending: bool = False) -> None:
+        """Refuse the emails of a configuration set from now on, or no longer with `sending` (SES-REP-3).
+
+        Raises:
+            UnknownName: there is none of that name.
+        """
+        self.advance(now)
+        self._named("configuration set", name, self.configuration_sets)
+        (self._stopped.discard if sending else self._stopped.add)(name)
+
+    def suppress(self, address: str, reason: str, now: float, *, tenant: str | None = None) -> None:
+        """Put an address on the suppression list (SES-SUP-5).
+
+        Args:
+            address: with or without a name; capitals matter.
+            reason: "BOUNCE" or "COMPLAINT".
+            now: simulated time [s].
+            tenant: whose list; None for the account's.
+
+        Raises:
+            InvalidParameterValue: another reason, or no address.
+            InvalidParameterValue: the account is in the sandbox, which lets nobody do so.
+        """
+        self.suppress_all([address], reason, now, tenant=tenant)
+
+    def suppress_all(self, addresses: Sequence[str], reason: str, now: float, *, tenant: str | None = None) -> None:
+        """The same for many, as an import job does; all or none.
+
+        Raises:
+            InvalidParameterValue: as `suppress`, or more than 100,000 (SES-SUP-5).
+        """
+        check_reason(reason)
+        bare = [listed_address(address) for address in addresses]
+        if self.outbox.sandbox:
+            raise InvalidParameterValue(f"{self.name}: the sandbox has no way to suppress addresses (SES-SUP-5)")
+        self._open_list(now, tenant).put_all(bare, reason, now)
+
+    def unsuppress(self, address: str, now: float, *, tenant: str | None = None) -> None:
+        """Take an address off the suppression list.
+
+        Raises:
+            UnknownName: it is not there (SES-SUP-5).
+        """
+        self._open_list(now, tenant).delete(listed_address(address))
+
+    def suppressed_destination(self, address: str, now: float, *, tenant: str | None = None) -> SuppressedDestination:
+        """The entry of an address on the suppression list.
+
+        Raises:
+            UnknownName: it is not there (SES-SUP-5).
+        """
+        return self._open_list(now, tenant).get(listed_address(address))
+
+    def suppressed_destinations(self, now: float, *, tenant: str | None = None) -> list[SuppressedDestination]:
+        """What is on the suppression list, in the order in which it came there (SES-SUP-5)."""
+        return list(self._open_list(now, tenant))
+
+    def forgive(self, address: str, now: float, *, tenant: str) -> None:
+        """A recipient says that an email was no spam: a complaint goes off the tenant's list (SES-SUP-4)."""
+        self._open_list(now, tenant).forgive(listed_address(address))
+
+    def _open_list(self, now: float, tenant: str | None = None) -> SuppressionList:
+        self.advance(now)
+        deliveries = self.look()
+        if self._paused_at is not None and now - self._paused_at > SUPPRESSION_PAUSE.low:
+            deliveries.listed.clear()
+        return deliveries.listed if tenant is None else deliveries.list_of_tenant(tenant)
+
+    def note_sent(self, terms: Terms, now: float) -> None:
+        """An email has left for one recipient, or would have but for the global list."""
+        self.statistics.count(now, delivery_attempts=1)
+        for judge in terms.judges:
+            judge.record_sent(1, now)
+
+    def note_bounce(self, address: str, terms: Terms, now: float) -> None:
+        """It turned out that an address does not exist: that is bad outside of one's own domains (SES-BNC-4)."""
+        self.statistics.count(now, bounces=1)
+        if not self._verified.owns(address):
+            for judge in terms.judges:
+                judge.record_bounce(now)
+
+    def note_complaint(self, terms: Terms, now: float) -> None:
+        """A recipient has complained."""
+        self.statistics.count(now, complaints=1)
+        for judge in terms.judges:
+            judge.record_complaint(now)

@@ -1,0 +1,197 @@
+"""What an account may do and is known for: pauses, lists, reputations, tenants, and the terms of an email."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.outbox import Email, Outbox, SendingAccount
+from msgsim.bus.receivers import Receiver
+from msgsim.bus.reputation import ReputationPolicy
+from msgsim.bus.sending_tenants import SendingTenant
+from msgsim.bus.suppression import BOUNCE
+from msgsim.bus.warm_up import DedicatedPool
+from msgsim.errors import DeclarationError, InvalidParameterValue, SendingPaused, TimeRanBackwards, UnknownName
+from msgsim.quotas import SUPPRESSION_PAUSE
+
+DAY = 86_400.0
+ANN = Email("ann@example.com", "Hi", "Text")
+STRICT = ReputationPolicy(minimum_volume=1, representative_volume=10, grace=0, pause_time=DAY)
+GONE = Receiver(domains=["gone.org"], unknown_users=1)
+
+
+def opened(**settings: object) -> SendingAccount:
+    return SendingAccount(Outbox(**settings), rng=random.Random(1))  # type: ignore[arg-type]
+
+
+class TestTerms:
+    @pytest.mark.rule("SES-CFG-1")
+    def test_a_configuration_set_says_what_holds(self) -> None:
+        sets = {
+            "a": ConfigurationSet(tls="REQUIRE", max_delivery_time=400, suppressed_reasons=[], pool="own"),
+            "b": ConfigurationSet(),
+        }
+        account = opened(
+            configuration_sets=sets, configuration_set="b", max_delivery_time=900, pools={"own": DedicatedPool()}
+        )
+        a, b = account.terms("a", tags={"kind": "x"}), account.terms()
+        assert (a.configuration_set, a.requires_tls, a.max_delivery_time) == ("a", True, 400)
+        assert (a.suppressed_reasons, a.pool, a.tags) == ((), account.pools["own"], {"kind": "x"})
+        assert (b.configuration_set, b.requires_tls, b.max_delivery_time) == ("b", False, 900)
+        assert (b.suppressed_reasons, b.pool, b.tags, b.tenant) == (None, None, None, None)
+
+    def test_what_does_not_exist_is_named(self) -> None:
+        account = opened(configuration_sets={"news": ConfigurationSet()}, tenants={"acme": SendingTenant()})
+        with pytest.raises(UnknownName, match="no configuration set named 'nevs'; did you mean 'news'"):
+            account.terms("nevs")
+        with pytest.raises(UnknownName, match="no tenant named 'x'"):
+            account.terms(tenant="x")
+        with pytest.raises(UnknownName, match="no configuration set named 'x'"):
+            account.pause_configuration_set("x", 0.0)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"configuration_set": "a"}, r"^Outbox\.configuration_set: no configuration set named 'a'"),
+            (
+                {"configuration_sets": {"a": ConfigurationSet(pool="p")}},
+                r"^Outbox\.configuration_sets\.a\.pool: no pool",
+            ),
+            ({"tenants": [1]}, r"^Outbox\.tenants: \[1\] is not a table of names with a SendingTenant each$"),
+            ({"tenants": {"": SendingTenant()}}, r"^Outbox\.tenants: '' is not a name$"),
+            ({"pools": {"p": 1}}, r"^Outbox\.pools\.p: 1 is not a DedicatedPool$"),
+            ({"reputation": 1}, r"^Outbox\.reputation: 1 is not a ReputationPolicy$"),
+            ({"receivers": [1]}, r"^Outbox\.receivers\.0: 1 is not a Receiver$"),
+            ({"suppressed_reasons": "BOUNCE"}, r"^Outbox\.suppressed_reasons: 'BOUNCE' is not a list of reasons"),
+            (
+                {"suppressed_reasons": ["x"]},
+                r"^Outbox\.suppressed_reasons\.0: 'x' is not allowed; allowed: BOUNCE, COM",
+            ),
+            ({"suppressed_reasons": ["BOUNCE"] * 2}, r"^Outbox\.suppressed_reasons: .* names a reason twice$"),
+            ({"delay_notice": 0}, r"^Outbox\.delay_notice: 0\.0 is not allowed; allowed: more than 0 \[s\]"),
+        ],
+    )
+    def test_declarations_that_cannot_be(self, settings: dict[str, object], message: str) -> None:
+        with pytest.raises(DeclarationError, match=message):
+            Outbox(**settings)  # type: ignore[arg-type]
+
+
+class TestPauses:
+    @pytest.mark.rule("SES-REP-3")
+    def test_by_hand(self) -> None:
+        account = opened()
+        account.pause(1.0)
+        assert account.is_paused(1.0)
+        with pytest.raises(SendingPaused, match="Email sending is paused for this account"):
+            account.send_email(ANN, 2.0)
+        account.resume(3.0)
+        assert not account.is_paused(3.0)
+        assert account.send_email(ANN, 3.0)
+
+    @pytest.mark.rule("SES-REP-3")
+    def test_of_one_configuration_set(self) -> None:
+        account = opened(configuration_sets={"a": ConfigurationSet(sending=False), "b": ConfigurationSet()})
+        with pytest.raises(SendingPaused, match=r"paused for the configuration set a$"):
+            account.send_email(ANN, 0.0, terms=account.terms("a"))
+        account.pause_configuration_set("a", 1.0, sending=True)
+        account.pause_configuration_set("b", 1.0)
+        assert account.send_email(ANN, 1.0, terms=account.terms("a"))
+        with pytest.raises(SendingPaused, match=r"paused for the configuration set b$"):
+            account.send_email(ANN, 1.0, terms=account.terms("b"))
+        assert (account.accepted, account.rejected) == (1, 2)
+
+    @pytest.mark.rule("SES-REP-3")
+    @pytest.mark.rule("SES-REP-1")
+    def test_by_the_rate_of_bounces(self) -> None:
+        account = opened(receivers=[GONE], reputation=STRICT, suppressed_reasons=[])
+        assert account.status(0.0) == "HEALTHY"
+        account.send_email(Email("x@gone.org"), 0.0)
+        assert (account.status(0.0), account.is_paused(0.0), account.paused) == ("SHUTDOWN", True, False)
+        with pytest.raises(SendingPaused):
+            account.send_email(ANN, 1.0)
+        assert account.status(DAY) == "PROBATION"
+        assert account.send_email(ANN, DAY)
+
+    def test_an_account_that_nobody_judges_is_healthy(self) -> None:
+        account = opened(bounce_rate=1)
+        account.send_email(ANN, 0.0)
+        assert account.status(0.0) == "HEALTHY"
+
+    @pytest.mark.rule("SES-TEN-1")
+    def test_of_one_tenant(self) -> None:
+        tenants = {"bad": SendingTenant(reputation=STRICT), "good": SendingTenant(reputation=STRICT)}
+        account = opened(receivers=[GONE], tenants=tenants, suppressed_reasons=[])
+        bad, good = account.terms(tenant="bad"), account.terms(tenant="good")
+        account.send_email(Email("x@gone.org"), 0.0, terms=bad)
+        with pytest.raises(SendingPaused, match=r"paused for the tenant bad$"):
+            account.send_email(ANN, 1.0, terms=bad)
+        assert account.send_email(ANN, 1.0, terms=good)
+        assert account.send_email(ANN, 1.0)
+
+    @pytest.mark.rule("CW-SES-2")
+    def test_configuration_sets_have_rates_of_their_own(self) -> None:
+        sets = {"a": ConfigurationSet(reputation_metrics=True), "b": ConfigurationSet()}
+        account = opened(receivers=[GONE], configuration_sets=sets, complaint_rate=1, suppressed_reasons=[])
+        for name in sets:
+            account.send_email(Email(["x@gone.org", "ann@x.org"]), 0.0, terms=account.terms(name))
+        assert list(account.reputations) == ["a"]
+        assert (account.reputations["a"].bounce_rate, account.reputations["a"].complaint_rate) == (0.5, 0.5)
+        assert account.terms("a").judges == [account.reputations["a"]]
+
+    @pytest.mark.rule("SES-REP-4")
+    def test_statistics_count_hard_bounces(self) -> None:
+        account = opened(receivers=[GONE], complaint_rate=1, suppressed_reasons=[])
+        account.send_email(Email(["x@gone.org", "ann@x.org"]), 10.0)
+        assert [tuple(point) for point in account.statistics.points(10.0)] == [(0.0, 2, 1, 1, 0)]
+
+
+class TestList:
+    @pytest.mark.rule("SES-SUP-5")
+    def test_put_get_list_delete(self) -> None:
+        account = opened()
+        account.suppress("Ann <ann@x.org>", "COMPLAINT", 1.0)
+        account.suppress_all(["b@x.org", "c@x.org"], "BOUNCE", 2.0)
+        assert account.suppressed_destination("ann@x.org", 3.0) == ("ann@x.org", "COMPLAINT", 1.0)
+        assert [entry.address for entry in account.suppressed_destinations(3.0)] == ["ann@x.org", "b@x.org", "c@x.org"]
+        account.unsuppress("Ann <ann@x.org>", 4.0)
+        for call in (account.unsuppress, account.suppressed_destination):
+            with pytest.raises(UnknownName, match=r"'ann@x\.org' is not on the suppression list"):
+                call("ann@x.org", 4.0)
+
+    @pytest.mark.rule("SES-SUP-5")
+    def test_the_sandbox_has_no_way_to_put(self) -> None:
+        account = opened(sandbox=True)
+        with pytest.raises(InvalidParameterValue, match="ses: the sandbox has no way to suppress addresses"):
+            account.suppress("ann@x.org", "BOUNCE", 0.0)
+        assert account.suppressed_destinations(0.0) == []
+
+    def test_what_cannot_be_is_refused(self) -> None:
+        account = opened()
+        account.suppress("a@x.org", BOUNCE, 5.0)
+        with pytest.raises(InvalidParameterValue, match="reason='x' is not allowed"):
+            account.suppress("ann@x.org", "x", 5.0)
+        with pytest.raises(InvalidParameterValue, match="100001 addresses are too many"):
+            account.suppress_all([f"{n}@x.org" for n in range(100_001)], BOUNCE, 5.0)
+        calls: list[Callable[[], object]] = [
+            lambda: account.suppress("ann@x.org", BOUNCE, 4.0),
+            lambda: account.suppressed_destinations(4.0),
+            lambda: account.pause(4.0),
+            lambda: account.status(4.0),
+        ]
+        for call in calls:
+            with pytest.raises(TimeRanBackwards):
+                call()
+        assert len(account.suppressed_destinations(5.0)) == 1
+
+    @pytest.mark.rule("SES-SUP-5")
+    @pytest.mark.parametrize(("beyond", "left"), [(0.0, 1), (1.0, 0)])
+    def test_a_pause_of_more_than_90_days_empties_it(self, beyond: float, left: int) -> None:
+        account = opened()
+        account.suppress("ann@x.org", BOUNCE, 0.0)
+        account.pause(10.0)
+        account.pause(20.0)
+        end = 10.0 + SUPPRESSION_PAUSE.low + beyond
+        assert len(account.suppressed_destinations(end)) == left
+        account.resume(end)
+        assert len(account.suppressed_destinations(end)) == left
