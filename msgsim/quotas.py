@@ -176,6 +176,35 @@ WILDCARD_POINTS = Quota("FilterPolicy wildcard complexity", 0, 100, "points", "S
 # ---------------------------------------------------------------- FIFO topics, archives
 
 # ---------------------------------------------------------------- topics on the wire, SMS
+PUBLISH_ENTRIES = Quota("PublishBatchRequestEntries", 1, 10, "entries", "SNS-PUB-6")
+TOPICS = Quota("topics", 0, 100_000, "topics", "SNS-QUO-1")
+PENDING_SUBSCRIPTIONS = Quota("pending subscriptions", 0, 5_000, "subscriptions of an account", "SNS-SUB-2")
+FILTER_POLICIES_OF_TOPIC = Quota("filter policies", 0, 200, "policies of a topic", "SNS-FLT-8")
+FILTER_POLICIES_OF_ACCOUNT = Quota("filter policies", 0, 10_000, "policies of an account", "SNS-FLT-8")
+TOKEN_TIME = Quota("time of a confirmation token", 172_800, 172_800, "s", "SNS-SUB-3", 172_800)
+PENDING_TIME = Quota("time of a pending subscription", 259_200, 259_200, "s", "SNS-SUB-3", 259_200)
+TOPIC_TAGS = Quota("tags", 0, 50, "tags of a topic", "SNS-TOP-2")
+_SMALLER_REGIONS = (
+    "us-east-2",
+    "us-west-1",
+    "ap-south-1",
+    "ap-northeast-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "eu-central-1",
+)
+PUBLISH_RATES = {"us-east-1": 30_000, "us-west-2": 9_000, "eu-west-1": 9_000} | dict.fromkeys(_SMALLER_REGIONS, 1_500)
+"""Messages per second that all standard topics of an account publish, by Region (SNS-QUO-1)."""
+
+PUBLISH_RATES_ELSEWHERE = 300
+"""The same in all other Regions."""
+
+FIFO_PUBLISH_RATES = {"us-east-1": 30_000, "us-west-2": 9_000, "eu-west-1": 9_000}
+"""Messages per second that all FIFO topics of an account publish, by Region (SNS-QUO-1)."""
+
+FIFO_PUBLISH_RATES_ELSEWHERE = 3_000
+"""The same in all other Regions."""
 
 # ---------------------------------------------------------------- outboxes: quotas of sending
 RECIPIENTS = Quota("recipients of one email", 1, 50, "recipients", "SES-QUO-8")

@@ -177,15 +177,12 @@ class Subscriber:
         *,
         since: int = 0,
     ) -> None:
-        self.declaration = subscription
         self.name = name
         self.queue = queue
         self.enqueue = None if queue is None else queue.enqueue
         self.is_instant = subscription.delivery_delay is None and not subscription.failure_rate
-        policy = subscription.filter_policy
-        self.reads_body = policy is not None and subscription.filter_scope == MESSAGE_BODY
+        self.change(subscription)
         self.pending = self.delivery_failed = self.delivery_dead_lettered = self._arrived = 0
-        self._passes = None if policy is None else compile_policy(policy, subscription.filter_scope)
         self._delay = _delays(subscription.delivery_delay, rng, name)
         self._fails = _failures(subscription.failure_rate, rng, name)
         self._audiences = audiences
@@ -213,6 +210,13 @@ class Subscriber:
     def delivered(self) -> int:
         """Publishes that reached the endpoint. Cost: as `matched`."""
         return self.matched if self.is_instant else self._arrived
+
+    def change(self, subscription: Subscription) -> None:
+        """Take over another filter and form; the audiences that it is in must be chosen again."""
+        self.declaration = subscription
+        policy = subscription.filter_policy
+        self.reads_body = policy is not None and subscription.filter_scope == MESSAGE_BODY
+        self._passes = None if policy is None else compile_policy(policy, subscription.filter_scope)
 
     def passes(self, attributes: Attributes | None, body: object) -> bool:
         """Whether a publish passes the filter.

@@ -10,6 +10,7 @@ sums over audiences, made when they are read. A new subscription makes all audie
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from math import inf
+from typing import Any
 
 import attrs
 
@@ -353,15 +354,76 @@ class TopicFanout:
         Cost: O(audiences), and a look at each filter at the next publish of each route.
         """
         declaration = attrs.evolve(self.declaration, subscriptions=(*self.declaration.subscriptions, subscription))
-        *_, key = declaration.named()
+        key = subscription.endpoint
+        while key in self.subscriptions:
+            key = f"{subscription.protocol}:{key}"
         subscriber = self._subscriber(key, subscription, {} if queue is None else {subscription.endpoint: queue})
         self.declaration = declaration
         self.subscriptions[key] = subscriber
-        self.reads_bodies = self.reads_bodies or subscriber.reads_body
+        self._choose_again()
+        return subscriber
+
+    def change(self, key: str, subscription: Subscription) -> None:
+        """Change the filter or the form of the deliveries of a subscription, for what is published from now on.
+
+        Args:
+            key: of `subscriptions`.
+            subscription: what it is to be; all but filter and raw delivery as it is.
+
+        Raises:
+            UnknownName: there is none of this name.
+            DeclarationError: something else differs.
+
+        Cost: as `subscribe`.
+        """
+        position = self._position(key)
+        present = self.declaration.subscriptions[position]
+        kept: dict[str, Any] = {
+            "filter_policy": present.filter_policy,
+            "filter_scope": present.filter_scope,
+            "raw": present.raw,
+        }
+        if attrs.evolve(subscription, **kept) != present:
+            raise DeclarationError(f"{self.name}/{key}", "only its filter and raw delivery can be changed")
+        self._declare([*self.declaration.subscriptions[:position], subscription], position + 1)
+        self.subscriptions[key].change(subscription)
+        self._choose_again()
+
+    def unsubscribe(self, key: str) -> Subscriber:
+        """Let a subscription go: it gets nothing that is published from now on; deliveries under way are still made.
+
+        Args:
+            key: of `subscriptions`.
+
+        Returns:
+            The subscription, whose deliveries do not count among the topic's any more.
+
+        Raises:
+            UnknownName: there is none of this name.
+
+        Cost: as `subscribe`.
+        """
+        position = self._position(key)
+        self._declare(list(self.declaration.subscriptions[:position]), position + 1)
+        subscriber = self.subscriptions.pop(key)
+        self._choose_again()
+        return subscriber
+
+    def _position(self, key: str) -> int:
+        if key not in self.subscriptions:
+            raise UnknownName.among("subscription", key, self.subscriptions)
+        return list(self.subscriptions).index(key)
+
+    def _declare(self, first: list[Subscription], position: int) -> None:
+        rest = self.declaration.subscriptions[position:]
+        self.declaration = attrs.evolve(self.declaration, subscriptions=(*first, *rest))
+
+    def _choose_again(self) -> None:
+        """Let routes choose whom they reach; what was counted stays."""
+        self.reads_bodies = any(each.reads_body for each in self.subscriptions.values())
         for members, audience in self._audiences.items():
             audience.is_stale = True
             self._audiences[members] = Audience(members, published=audience.published)
-        return subscriber
 
     def advance(self, now: float) -> None:
         """Make the deliveries that are due by `now`, each at its own time; idempotent.

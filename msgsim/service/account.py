@@ -12,6 +12,7 @@ from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import EPOCH, format_id
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import Outbox, SendingAccount
+from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue, check_fields
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
@@ -20,6 +21,7 @@ from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError
 from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
 from msgsim.service.queue_record import QueueRecord
+from msgsim.service.topic_record import TopicRecord
 
 AnyQueue: TypeAlias = StandardQueue | FifoQueue
 """A live queue of either type."""
@@ -42,12 +44,15 @@ class Account:
             lags, whether throughput is throttled, the set of quotas.
         creation_lag: until requests find a new queue [s] (SQS-Q-5).
         deletion_lag: until requests do not find a deleted queue any more [s]; what they do to it is lost (SQS-Q-3).
+        publish_quota: of all its topics together (SNS-QUO-1); None for no limit.
 
     Attributes:
         queues: live ones by the names that they have on the wire, with ".fifo"; further ones may be put in, such as
             those of a simulation, which drives them then.
         topics: the same.
         tasks: move tasks that run (SQS-MOV-5).
+        publish_quota: of all its topics together; None for no limit.
+        tokens: that the endpoints of pending subscriptions were sent, by the ARNs of these (SNS-SUB-2).
         outbox: live, of the whole account.
         billed: requests by operation, of the answered calls to SQS (PRC-SQS-2); `billed.total()` is all of them.
     """
@@ -57,17 +62,20 @@ class Account:
         "_leaving",
         "_now",
         "_records",
+        "_topic_records",
         "account_id",
         "billed",
         "creation_lag",
         "deletion_lag",
         "epoch",
         "outbox",
+        "publish_quota",
         "queues",
         "region",
         "rng",
         "settings",
         "tasks",
+        "tokens",
         "topics",
     )
 
@@ -82,6 +90,7 @@ class Account:
         settings: Mapping[str, Any] | None = None,
         creation_lag: float = 0.0,
         deletion_lag: float = 0.0,
+        publish_quota: PublishQuota | None = None,
     ) -> None:
         check_epoch("Account.epoch", epoch)
         if not isinstance(account_id, str) or not _ACCOUNT_ID.fullmatch(account_id):
@@ -103,6 +112,9 @@ class Account:
         self._leaving: dict[str, float] = {}
         self._gone: dict[str, float] = {}
         self.topics: dict[str, TopicFanout] = {}
+        self._topic_records: dict[str, TopicRecord] = {}
+        self.publish_quota = publish_quota
+        self.tokens: dict[str, str] = {}
         # Ids come from names. A queue may be called as a topic is: so only queues go by their bare names (SNS-ENV-3).
         self.outbox = SendingAccount(outbox or Outbox(), self.arn("ses", "outbox"), rng=rng, epoch=epoch)
         self._now = -inf
@@ -196,12 +208,26 @@ class Account:
         """When the name of a deleted queue can be used again [s]; -inf of any other name (SQS-Q-4)."""
         return self._gone.get(name, -inf) + NAME_REUSE.low
 
+    def topic_record(self, name: str) -> TopicRecord:
+        """What is known about a topic beside itself."""
+        return self._topic_records.setdefault(name, TopicRecord())
+
     def add_topic(self, name: str) -> TopicFanout:
-        """Make a topic."""
+        """Make a topic; one that has the name of a deleted one has other ids."""
         arn = self.arn("sns", name)
-        live = self.topics[name] = TopicFanout(Topic(), arn, rng=self.rng, epoch=self.epoch)
+        record = self.topic_record(name)
+        record.made += 1
+        unique = arn if record.made == 1 else f"{arn}#{record.made}"
+        live = self.topics[name] = TopicFanout(Topic(), unique, rng=self.rng, epoch=self.epoch)
         live.arn = arn
         return live
+
+    def delete_topic(self, name: str) -> None:
+        """Let a topic go with its subscriptions; deliveries under way are lost (SNS-TOP-3)."""
+        del self.topics[name]
+        for pending in self.topic_record(name).pending.values():
+            self.tokens.pop(pending.arn, None)
+        self._topic_records[name] = TopicRecord(made=self.topic_record(name).made)
 
     def subscription_arn(self, topic: str, protocol: str, endpoint: str) -> str:
         """The ARN of a subscription: the same whenever it is made, whatever else there is."""

@@ -615,3 +615,46 @@ def test_representations_show_the_numbers() -> None:
     topic.publish("x", 0)
     assert repr(topic) == "<TopicFanout 't' published=1 delivered=0 filtered_out=1 delivery_failed=0 pending=0>"
     assert repr(topic.subscriptions["a"]) == "<Subscriber 't/a' delivered=0 filtered_out=1 delivery_failed=0 pending=0>"
+
+
+@pytest.mark.rule("SNS-SUB-4")
+def test_a_subscription_can_go_and_the_others_keep_their_numbers() -> None:
+    queue = StandardQueue(Queue(), name="q")
+    subscriptions = [Subscription(endpoint="q", raw=True, delivery_delay=5), Subscription(endpoint="q", protocol="sms")]
+    topic = TopicFanout(Topic(subscriptions=subscriptions), name="t", endpoints={"q": queue})
+    route = topic.route(None)
+    route.publish("1", 0, None, 0)
+    gone = topic.unsubscribe("q")
+    route.publish("2", 0, None, 0)
+    topic.advance(5)
+    assert [each.body for each in queue.receive(5, 10)] == ["1"]
+    assert gone.delivered == 1
+    assert list(topic.subscriptions) == ["sms:q"]
+    assert topic.declaration == Topic(subscriptions=subscriptions[1:])
+    assert topic.delivered == 2
+    topic.check()
+    topic.subscribe(subscriptions[0], queue)
+    topic.check()
+    with pytest.raises(UnknownName, match="sms:q"):
+        topic.unsubscribe("x")
+
+
+@pytest.mark.rule("SNS-SUB-8")
+def test_filter_and_form_of_a_subscription_can_change_and_nothing_else() -> None:
+    queue = StandardQueue(Queue(), name="q")
+    topic = TopicFanout(Topic(subscriptions=[Subscription(endpoint="q")]), name="t", endpoints={"q": queue})
+    route = topic.route({"k": "a"})
+    route.publish("1", 0, None, 0)
+    changed = Subscription(endpoint="q", raw=True, filter_policy={"k": ["b"]}, filter_scope="MessageBody")
+    topic.change("q", changed)
+    for body in ('{"k": "b"}', '{"k": "a"}'):
+        route.publish(body, 0, None, 0)
+    subscriber = topic.subscriptions["q"]
+    assert (subscriber.delivered, subscriber.filtered_out, topic.reads_bodies) == (2, 1, True)
+    assert topic.declaration.subscriptions[0] is subscriber.declaration is changed
+    assert queue.receive(0, 10)[1].body == '{"k": "b"}'
+    topic.change("q", Subscription(endpoint="q"))
+    assert not topic.reads_bodies
+    topic.check()
+    with pytest.raises(DeclarationError, match="t/q: only its filter and raw delivery can be changed"):
+        topic.change("q", Subscription(endpoint="q", delivery_delay=1))

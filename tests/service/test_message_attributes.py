@@ -12,7 +12,7 @@ from msgsim.bus.contents import attributes_bytes
 from msgsim.bus.filters import compile_policy
 from msgsim.bus.publication import check_publish
 from msgsim.errors import ServiceError
-from msgsim.service import sns, sqs_refusals
+from msgsim.service import sns_refusals, sqs_refusals
 from msgsim.service.message_attributes import checksum, from_wire, to_wire
 
 WIRED = st.one_of(
@@ -90,7 +90,7 @@ def test_filters_match_what_came_over_the_wire() -> None:
                 "kind": {"DataType": "String.Array", "StringValue": '["placed"]'},
                 "n": {"DataType": "Number", "StringValue": "7.0"},
             },
-            sns.WORDING,
+            sns_refusals.WORDING,
             arrays=True,
         )
     )
@@ -189,7 +189,7 @@ def test_what_is_no_attribute_is_refused_in_the_words_of_the_service(
 ) -> None:
     for wording, code, text in (
         (sqs_refusals.WORDING, "InvalidParameterValue", to_queues),
-        (sns.WORDING, "ParameterValueInvalid", to_topics),
+        (sns_refusals.WORDING, "ParameterValueInvalid", to_topics),
     ):
         with pytest.raises(ServiceError) as caught:
             from_wire({"k": wire}, wording)

@@ -10,7 +10,7 @@ from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.errors import ServiceError, Throttled
 from msgsim.service.account import Account
 from msgsim.service.requests import call
-from msgsim.service.sns import SNS
+from msgsim.service.sns_refusals import SNS
 
 ARN = "arn:aws:sns:us-east-1:123456789012:t"
 QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:q"
@@ -86,7 +86,11 @@ def test_what_is_not_modelled_yet_is_refused_clearly() -> None:
             "FifoTopic: FIFO topics are not modelled yet; leave it out for a standard topic",
         ),
         ("a", {"FifoTopic": "yes"}, "FifoTopic: Invalid value [yes]. Must be true or false."),
-        ("a", {"FifoTopic": "false", "DisplayName": "A"}, "DisplayName: not modelled; leave it out"),
+        (
+            "a",
+            {"FifoTopic": "false", "Beauty": "A"},
+            "Beauty: not modelled; allowed: DisplayName, KmsMasterKeyId, Policy, SignatureVersion, TracingConfig",
+        ),
     ):
         refusal = client.refusal("CreateTopic", Name=name, Attributes=attributes)
         assert refusal == ("InvalidParameter", f"Invalid parameter: Attributes Reason: {text}", 400)
@@ -176,11 +180,11 @@ def test_a_filter_policy_can_be_about_the_body() -> None:
 @pytest.mark.rule("SNS-SUB-1")
 def test_other_endpoints_are_counted() -> None:
     client = Client()
-    client("Subscribe", TopicArn=ARN, Protocol="email", Endpoint="a@example.com", ReturnSubscriptionArn=True)
+    client.subscribe("lambda", "arn:aws:lambda:us-east-1:123456789012:function:f")
     client.subscribe("sms", "+15550100")
     client.publish()
     assert {name: each.delivered for name, each in client.topic.subscriptions.items()} == {
-        "a@example.com": 1,
+        "arn:aws:lambda:us-east-1:123456789012:function:f": 1,
         "+15550100": 1,
     }
 

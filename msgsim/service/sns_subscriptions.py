@@ -1,0 +1,308 @@
+"""SNS: subscriptions: made, confirmed, described, changed, deleted."""
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import attrs
+
+from msgsim.bus.complexity import check_bytes
+from msgsim.bus.filters import parse_body
+from msgsim.bus.standard import StandardQueue
+from msgsim.bus.subscription import PROTOCOLS, Subscription
+from msgsim.bus.topic import TopicFanout
+from msgsim.errors import DeclarationError, InvalidParameter, ServiceError
+from msgsim.quotas import FILTER_POLICIES_OF_ACCOUNT, FILTER_POLICIES_OF_TOPIC, PENDING_SUBSCRIPTIONS, TOKEN_TIME
+from msgsim.service.account import Account
+from msgsim.service.sns_refusals import flag, invalid, page, refused_subscription, topic_of
+from msgsim.service.topic_record import Pending, SubscriptionKey
+
+CONFIRMED_BY_ENDPOINT = ("http", "https", "email", "email-json")
+"""Protocols whose endpoints must confirm a subscription (SNS-SUB-2)."""
+
+ATTRIBUTES = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
+"""Attributes of a subscription that something here heeds; the service has more (SNS-SUB-8)."""
+
+_PENDING = "pending confirmation"
+_LISTED = "PendingConfirmation"
+
+
+def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Subscribe a queue by its ARN, or something else, whose deliveries are counted (SNS-SUB-1 ... SNS-SUB-4)."""
+    name, topic = topic_of(account, params["TopicArn"])
+    record = account.topic_record(name)
+    record.forget_old(now)
+    protocol = params["Protocol"]
+    endpoint, queue = _endpoint(account, protocol, params["Endpoint"])
+    attributes = params.get("Attributes", {})
+    wanted = _declared(protocol, endpoint, attributes)
+    key = (protocol, endpoint)
+    arn = account.subscription_arn(name, protocol, endpoint)
+    pending = record.pending.get(key)
+    present = pending.subscription if pending else _present(account, name, key)
+    if present is not None:
+        if attributes and wanted != _as_known(present):
+            raise invalid("Attributes", "Subscription already exists with different attributes")
+    else:
+        _check_policies(account, name, wanted)
+        if protocol in CONFIRMED_BY_ENDPOINT:
+            pending = _ask(account, name, arn, wanted, now)
+        else:
+            topic.subscribe(wanted, queue)
+    if pending and not params.get("ReturnSubscriptionArn"):
+        return {"SubscriptionArn": _PENDING}
+    return {"SubscriptionArn": arn}
+
+
+def confirm_subscription(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Confirm a subscription by the token that its endpoint was sent; again is no error (SNS-SUB-2, SNS-SUB-3)."""
+    name, topic = topic_of(account, params["TopicArn"])
+    record = account.topic_record(name)
+    record.forget_old(now)
+    token = params["Token"]
+    if token in record.confirmed:
+        return {"SubscriptionArn": record.confirmed[token]}
+    for key, pending in record.pending.items():
+        if pending.token == token and now < pending.since + TOKEN_TIME.high:
+            topic.subscribe(pending.subscription)
+            del record.pending[key]
+            account.tokens.pop(pending.arn, None)
+            record.confirmed[token] = pending.arn
+            return {"SubscriptionArn": pending.arn}
+    raise InvalidParameter("Invalid parameter: Token")
+
+
+def unsubscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Delete a subscription; again is no error (SNS-SUB-4), but one that is pending cannot be (SNS-SUB-3)."""
+    found = _found(account, params["SubscriptionArn"], now)
+    if found is None:
+        return {}
+    name, key, pending = found
+    if pending:
+        raise invalid("SubscriptionArn", "the subscription is pending confirmation, and goes by itself after 3 days")
+    topic, record = account.topics[name], account.topic_record(name)
+    topic.unsubscribe(_live_name(topic, key))
+    record.deleted += 1
+    record.confirmed = {token: arn for token, arn in record.confirmed.items() if arn != params["SubscriptionArn"]}
+    return {}
+
+
+def get_subscription_attributes(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What is known of a subscription, in texts."""
+    name, key, pending = _existing(account, params, now)
+    declared = pending.subscription if pending else _present(account, name, key)
+    assert declared is not None, "it was found"  # noqa: S101 - an invariant
+    attributes = {
+        **_described(account, name, declared),
+        "ConfirmationWasAuthenticated": str(key[0] not in CONFIRMED_BY_ENDPOINT).lower(),
+        "PendingConfirmation": str(pending is not None).lower(),
+        "RawMessageDelivery": str(declared.raw).lower(),
+        "SubscriptionArn": params["SubscriptionArn"],
+    }
+    if declared.filter_policy is not None:
+        attributes["FilterPolicy"] = json.dumps(declared.filter_policy, ensure_ascii=False)
+        attributes["FilterPolicyScope"] = declared.filter_scope
+    return {"Attributes": dict(sorted(attributes.items()))}
+
+
+def set_subscription_attributes(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Set one attribute (SNS-SUB-8); a policy is effective at once (SNS-FLT-11)."""
+    name, key, pending = _existing(account, params, now)
+    attribute, written = params["AttributeName"], params.get("AttributeValue", "")
+    if attribute not in ATTRIBUTES:
+        raise InvalidParameter(
+            f"Invalid parameter: AttributeName Reason: {attribute} is not modelled; allowed: {', '.join(ATTRIBUTES)}"
+        )
+    present = pending.subscription if pending else _present(account, name, key)
+    assert present is not None, "it was found"  # noqa: S101 - an invariant
+    changes: dict[str, Any] = {}
+    if attribute == "FilterPolicy":
+        changes["filter_policy"] = _parsed(written, "") if written else None
+    elif attribute == "FilterPolicyScope":
+        changes["filter_scope"] = written
+    else:
+        changes["raw"] = flag(attribute, written, "")
+    try:
+        changed = attrs.evolve(present, **changes)
+    except DeclarationError as error:
+        raise refused_subscription(error, written if attribute == "FilterPolicy" else None, "") from error
+    if changed.filter_policy is not None and present.filter_policy is None:
+        _check_policies(account, name, changed)
+    if pending:
+        pending.subscription = changed
+    else:
+        topic = account.topics[name]
+        topic.change(_live_name(topic, key), changed)
+    return {}
+
+
+def list_subscriptions(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """All subscriptions, a hundred at a time."""
+    found = [each for name in account.topics for each in _listed(account, name, now)]
+    return page("Subscriptions", found, params.get("NextToken"))
+
+
+def list_subscriptions_by_topic(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """The subscriptions of a topic, a hundred at a time."""
+    name, _ = topic_of(account, params["TopicArn"])
+    return page("Subscriptions", list(_listed(account, name, now)), params.get("NextToken"))
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def _key(subscription: Subscription) -> SubscriptionKey:
+    return subscription.protocol, subscription.endpoint
+
+
+def _live_name(topic: TopicFanout, key: SubscriptionKey) -> str:
+    """What the topic calls a subscription."""
+    (name,) = [name for name, each in topic.subscriptions.items() if _key(each.declaration) == key]
+    return name
+
+
+def _present(account: Account, name: str, key: SubscriptionKey) -> Subscription | None:
+    """The confirmed subscription of an endpoint."""
+    for each in account.topics[name].declaration.subscriptions:
+        if _key(each) == key:
+            return each
+    return None
+
+
+def _as_known(subscription: Subscription) -> Subscription:
+    """A subscription as far as the service would know it: not how its deliveries go."""
+    return Subscription(
+        endpoint=subscription.endpoint,
+        protocol=subscription.protocol,
+        filter_policy=subscription.filter_policy,
+        filter_scope=subscription.filter_scope,
+        raw=subscription.raw,
+    )
+
+
+def _found(account: Account, arn: str, now: float) -> tuple[str, SubscriptionKey, Pending | None] | None:
+    """The topic of a subscription, its key, and what it waits for if it is pending."""
+    name = account.topic_named(arn.rpartition(":")[0])
+    if name is None:
+        return None
+    record = account.topic_record(name)
+    record.forget_old(now)
+    for key, pending in record.pending.items():
+        if pending.arn == arn:
+            return name, key, pending
+    for each in account.topics[name].declaration.subscriptions:
+        if account.subscription_arn(name, *_key(each)) == arn:
+            return name, _key(each), None
+    return None
+
+
+def _existing(account: Account, params: Mapping[str, Any], now: float) -> tuple[str, SubscriptionKey, Pending | None]:
+    found = _found(account, params["SubscriptionArn"], now)
+    if found is None:
+        raise ServiceError("NotFound", "Subscription does not exist", 404)
+    return found
+
+
+def _listed(account: Account, name: str, now: float) -> Iterator[dict[str, str]]:
+    record = account.topic_record(name)
+    record.forget_old(now)
+    for each in account.topics[name].declaration.subscriptions:
+        arn = account.subscription_arn(name, *_key(each))
+        yield {"SubscriptionArn": arn, **_described(account, name, each)}
+    for pending in record.pending.values():
+        yield {"SubscriptionArn": _LISTED, **_described(account, name, pending.subscription)}
+
+
+def _described(account: Account, name: str, declared: Subscription) -> dict[str, str]:
+    is_queue = declared.protocol == "sqs"
+    return {
+        "Endpoint": account.arn("sqs", declared.endpoint) if is_queue else declared.endpoint,
+        "Owner": account.account_id,
+        "Protocol": declared.protocol,
+        "TopicArn": account.arn("sns", name),
+    }
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def _ask(account: Account, name: str, arn: str, wanted: Subscription, now: float) -> Pending:
+    """Wait for the endpoint to confirm (SNS-SUB-2)."""
+    waiting = sum(len(account.topic_record(each).pending) for each in account.topics)
+    if waiting >= PENDING_SUBSCRIPTIONS.high:
+        text = f"There are {PENDING_SUBSCRIPTIONS.high:.0f} pending subscriptions already"
+        raise ServiceError("SubscriptionLimitExceeded", text, 403)
+    record = account.topic_record(name)
+    record.requested += 1
+    token = blake2b(f"{arn}#{record.made}#{record.requested}".encode(), digest_size=32).hexdigest()
+    pending = record.pending[_key(wanted)] = Pending(arn, token, wanted, now)
+    account.tokens[arn] = token
+    return pending
+
+
+def _check_policies(account: Account, name: str, wanted: Subscription) -> None:
+    """Refuse one filter policy more than there may be."""
+    if wanted.filter_policy is None:
+        return
+    policies = {
+        each: sum(subscription.filter_policy is not None for subscription in topic.declaration.subscriptions)
+        + sum(pending.subscription.filter_policy is not None for pending in account.topic_record(each).pending.values())
+        for each, topic in account.topics.items()
+    }
+    for count, quota in (
+        (policies[name], FILTER_POLICIES_OF_TOPIC),
+        (sum(policies.values()), FILTER_POLICIES_OF_ACCOUNT),
+    ):
+        if count >= quota.high:
+            text = f"Filter policy limit exceeded: allowed: up to {quota.high:.0f} {quota.unit}"
+            raise ServiceError("FilterPolicyLimitExceeded", text, 403)
+
+
+def _endpoint(account: Account, protocol: str, endpoint: str) -> tuple[str, StandardQueue | None]:
+    """What the bus calls an endpoint, and its queue if it is one (SNS-SUB-1, SNS-SUB-5)."""
+    if protocol not in PROTOCOLS:
+        raise InvalidParameter(f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}")
+    if protocol != "sqs":
+        return endpoint, None
+    if not endpoint.startswith("arn:aws:sqs:"):
+        raise InvalidParameter("Invalid parameter: SQS endpoint ARN")
+    name = account.queue_named(endpoint)
+    if name is None:
+        raise invalid("Endpoint", f"there is no queue {endpoint}: create it first, as nothing models its absence yet")
+    queue = account.queues[name]
+    if not isinstance(queue, StandardQueue):
+        raise InvalidParameter(
+            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard "
+            "SNS topics"
+        )
+    return name, queue
+
+
+def _declared(protocol: str, endpoint: str, attributes: Mapping[str, str]) -> Subscription:
+    place = "Attributes Reason: "
+    for attribute in attributes:
+        if attribute not in ATTRIBUTES:
+            raise invalid("Attributes", f"{attribute}: not modelled; allowed: {', '.join(ATTRIBUTES)}")
+    policy = attributes.get("FilterPolicy")
+    try:
+        return Subscription(
+            endpoint=endpoint,
+            protocol=protocol,
+            filter_policy=None if policy is None else _parsed(policy, place),
+            filter_scope=attributes.get("FilterPolicyScope", "MessageAttributes"),
+            raw=flag("RawMessageDelivery", attributes.get("RawMessageDelivery", "false")),
+        )
+    except DeclarationError as error:
+        raise refused_subscription(error, policy, place) from error
+
+
+def _parsed(policy: str, place: str) -> Any:
+    try:
+        check_bytes(len(policy.encode()))
+    except DeclarationError as error:
+        raise refused_subscription(error, policy, place) from error
+    parsed = parse_body(policy)
+    if not isinstance(parsed, dict):
+        raise InvalidParameter(f"Invalid parameter: {place}FilterPolicy: failed to parse JSON")
+    return parsed

@@ -1,0 +1,128 @@
+"""SNS: topics: made, listed, described, tagged, deleted."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgsim.errors import InvalidParameter, ServiceError
+from msgsim.quotas import TOPIC_TAGS, TOPICS
+from msgsim.service.account import Account
+from msgsim.service.sns_refusals import flag, invalid, page, topic_of
+
+TEXTS = ("DisplayName", "KmsMasterKeyId", "Policy", "SignatureVersion", "TracingConfig")
+"""Attributes that are kept as they came, and that no message is treated by."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_FIFO_NAME = re.compile(r"(?=.{1,256}\Z)[A-Za-z0-9_-]+\.fifo")
+
+
+def create_topic(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """Make a topic, or find the one that is there (SNS-TOP-1, SNS-TOP-2)."""
+    name = params["Name"]
+    attributes = dict(params.get("Attributes", {}))
+    fifo = flag("FifoTopic", attributes.pop("FifoTopic", "false"))
+    if not (_FIFO_NAME if fifo else _NAME).fullmatch(name):
+        raise InvalidParameter("Invalid parameter: Topic Name")
+    if fifo:
+        raise invalid("Attributes", "FifoTopic: FIFO topics are not modelled yet; leave it out for a standard topic")
+    for attribute in attributes:
+        if attribute not in TEXTS:
+            raise invalid("Attributes", f"{attribute}: not modelled; allowed: {', '.join(TEXTS)}")
+    tags = _tags(params.get("Tags", ()))
+    if name in account.topics:
+        record = account.topic_record(name)
+        if any(record.texts.get(key, "") != value for key, value in attributes.items()):
+            raise invalid("Attributes", "Topic already exists with different attributes")
+        if "Tags" in params and tags != record.tags:
+            raise invalid("Tags", "Topic already exists with different tags")
+    else:
+        if len(account.topics) >= TOPICS.high:
+            raise ServiceError("TopicLimitExceeded", f"There are {TOPICS.high:.0f} topics already", 403)
+        _check_tags(tags)
+        account.add_topic(name)
+        record = account.topic_record(name)
+        record.texts.update(attributes)
+        record.tags.update(tags)
+    return {"TopicArn": account.arn("sns", name)}
+
+
+def delete_topic(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """Delete a topic with its subscriptions; again is no error (SNS-TOP-3)."""
+    name = account.topic_named(params["TopicArn"])
+    if name is not None:
+        account.delete_topic(name)
+    return {}
+
+
+def get_topic_attributes(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What is known of a topic, in texts."""
+    name, topic = topic_of(account, params["TopicArn"])
+    record = account.topic_record(name)
+    record.forget_old(now)
+    attributes = {
+        "DisplayName": "",
+        **record.texts,
+        "Owner": account.account_id,
+        "SubscriptionsConfirmed": str(len(topic.subscriptions)),
+        "SubscriptionsDeleted": str(record.deleted),
+        "SubscriptionsPending": str(len(record.pending)),
+        "TopicArn": account.arn("sns", name),
+    }
+    return {"Attributes": dict(sorted(attributes.items()))}
+
+
+def set_topic_attributes(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """Set one attribute."""
+    name, _topic = topic_of(account, params["TopicArn"])
+    attribute = params["AttributeName"]
+    if attribute not in TEXTS:
+        raise InvalidParameter(
+            f"Invalid parameter: AttributeName Reason: {attribute} is not modelled; allowed: {', '.join(TEXTS)}"
+        )
+    account.topic_record(name).texts[attribute] = params.get("AttributeValue", "")
+    return {}
+
+
+def list_topics(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """All topics, a hundred at a time, in the order in which they were made."""
+    topics = [{"TopicArn": account.arn("sns", name)} for name in account.topics]
+    return page("Topics", topics, params.get("NextToken"))
+
+
+def tag_resource(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """Set tags of a topic."""
+    record = account.topic_record(_tagged(account, params))
+    tags = {**record.tags, **_tags(params["Tags"])}
+    _check_tags(tags)
+    record.tags = tags
+    return {}
+
+
+def untag_resource(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """Remove tags of a topic; those it does not have are no error."""
+    tags = account.topic_record(_tagged(account, params)).tags
+    for key in params["TagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
+def list_tags_for_resource(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """The tags of a topic."""
+    tags = account.topic_record(_tagged(account, params)).tags
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def _tagged(account: Account, params: Mapping[str, Any]) -> str:
+    name = account.topic_named(params["ResourceArn"])
+    if name is None:
+        raise ServiceError("ResourceNotFound", "Resource does not exist", 404)
+    return name
+
+
+def _tags(tags: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > TOPIC_TAGS.high:
+        raise ServiceError("TagLimitExceeded", f"A topic can have {TOPIC_TAGS.high:.0f} tags; {len(tags)} given")
