@@ -31,6 +31,15 @@ RETURN_AFTER = MINUTE
 """Delivery to the bounce of a receiver that finds out late [s] (SES-EVT-7: unpublished)."""
 
 
+TEST_VIRUS = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
+"""In files that every virus scanner takes for a virus, though they are none."""
+
+
+def is_infected(content: object) -> bool:
+    """Whether an email has a file with the test virus; not known of what only renders one (SES-SND-9)."""
+    return any(TEST_VIRUS in attachment.content for attachment in getattr(content, "attachments", ()))
+
+
 class Addressee(NamedTuple):
     """A recipient of an email that is to be accepted.
 
@@ -170,7 +179,10 @@ class Deliveries(Outcomes):
     def accept(
         self, mailing: Mailing, addressees: Sequence[Addressee], terms: Terms, origin: tuple[int, float]
     ) -> None:
-        """Begin the deliveries of an accepted email (SES-SND-1).
+        """Begin the deliveries of an accepted email (SES-SND-1), unless it carries a virus (SES-SND-9).
+
+        What renders an email from a template may have a method `failure(cause, now)` that says which of its data are
+        missing: then nothing is sent (SES-SND-6).
 
         Args:
             mailing: the email.
@@ -180,7 +192,19 @@ class Deliveries(Outcomes):
         """
         now = mailing.accepted_at
         everyone = tuple(addressee.written for addressee in addressees)
+        content = mailing.content
+        find_failure = getattr(content, "failure", None)
+        failure = find_failure(mailing.cause, now) if find_failure else None
+        if failure:
+            self._account.rendering_failed += len(everyone)
+            self._tell("Rendering Failure", now, everyone, {"errorMessage": failure}, mailing, origin)
+            return
         self._tell("Send", now, everyone, {}, mailing, origin)
+        if is_infected(content):
+            self._account.infected += len(everyone)
+            self._account.statistics.count(now, rejects=len(everyone))
+            self._tell("Reject", now, everyone, {"reason": "Bad content"}, mailing, origin)
+            return
         delay = self._draw_delivery_delay
         for addressee in addressees:
             parcel = Parcel(mailing, addressee, terms, origin)
@@ -303,10 +327,21 @@ class Deliveries(Outcomes):
             self._defer(parcel, at, COLD)
         elif (until := server.grey_until(parcel.address, at)) > at:
             self._defer(parcel, at, GREYLISTED, until)
+        elif receiver.demands and server.count(at) and (missing := self._missing(parcel)):
+            response = f"550 5.7.26 senders of bulk need {', '.join(missing)}"
+            self._reject(parcel, at, "ContentRejected", "5.7.26", response)
         elif not parcel.mailbox.exists:
             self._find_none(parcel, at)
         else:
             self._hand_over(parcel, at)
+
+    def _missing(self, parcel: Parcel) -> list[str]:
+        """Which demands of its receiver an email does not meet (SES-IDN-3)."""
+        met = self._outbox.authentication
+        missing = [demand for demand in parcel.server.receiver.demands if demand not in met]
+        if "one-click" in missing and getattr(parcel.mailing.email, "one_click", False):
+            missing.remove("one-click")
+        return missing
 
     def _find_none(self, parcel: Parcel, at: float) -> None:
         if parcel.server.receiver.bounces_late:

@@ -11,13 +11,21 @@ from typing import Any
 import attrs
 
 from msgsim.bus.configuration_set import ConfigurationSet, check_sets
-from msgsim.bus.deliveries import Addressee, Deliveries
+from msgsim.bus.deliveries import Addressee, Deliveries, is_infected
 from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email
 from msgsim.bus.mailbox_simulator import simulated
 from msgsim.bus.message import EPOCH, format_id, id_base
 from msgsim.bus.outcomes import Books, Outcomes
-from msgsim.bus.receivers import Receiver, check_duration, check_receivers, probability
+from msgsim.bus.receivers import (
+    PROOFS,
+    Receiver,
+    as_tuple,
+    check_duration,
+    check_proofs,
+    check_receivers,
+    probability,
+)
 from msgsim.bus.reputation import SHUTDOWN, ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.bus.standing import Standing
@@ -135,6 +143,8 @@ class Outbox:
         suppressed_reasons: for which of "BOUNCE" and "COMPLAINT" an address comes on the account's suppression list and
             is not sent to; none switches it off. None is as the service has it: for both, where addresses are looked
             at (SES-SUP-1).
+        authentication: what receivers find in its emails: "dkim" and "spf" aligned, "dmarc" passing (SES-IDN-2);
+            unsubscription by one click is a matter of each email.
         delay_notice: how late an email is when that is told, and again after each further such time [s] (SES-BNC-3).
         configuration_sets: by name (SES-CFG-1).
         configuration_set: the one of emails that name none; None for none.
@@ -168,6 +178,7 @@ class Outbox:
     verified: Sequence[str] = listed(str, "an address or a domain")
     receivers: Sequence[Receiver] = listed(Receiver, "a Receiver")
     suppressed_reasons: Sequence[str] | None = reasons_field()
+    authentication: Sequence[str] = attrs.field(default=PROOFS, converter=as_tuple, validator=check_proofs)
     delay_notice: float = number(DELAY_NOTICE, above=True, unit="s", rule="SES-BNC-3")
     configuration_sets: Mapping[str, ConfigurationSet] = attrs.field(factory=dict, converter=copied)
     configuration_set: str | None = text(None, optional=True)
@@ -426,7 +437,8 @@ class SendingAccount(Standing):
         except MessageRejected:
             self.rejected += recipients
             raise
-        if not self._looking and any(simulated(listed_address(written)) for written in email.recipients):
+        scenes = (simulated(listed_address(written)) for written in email.recipients)
+        if not self._looking and (is_infected(email) or any(scenes)):
             self.look()
         email_id = self._id_base + self.accepted + 1
         origin_id = email_id if origin_id is None else origin_id

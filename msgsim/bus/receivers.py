@@ -30,6 +30,9 @@ _UNIFORMS = Struct(">QQQ").unpack
 DEMANDS = ("dkim", "spf", "dmarc", "one-click")
 """What a receiver may ask of those who send much (SES-IDN-3)."""
 
+PROOFS = DEMANDS[:3]
+"""Of these, what holds for all emails of a sender alike (SES-IDN-2)."""
+
 
 def retry_at(at: float, attempt: int, blocked_until: float, gives_up_at: float) -> tuple[float, int]:
     """The first attempt after a failed one that can change anything.
@@ -82,7 +85,8 @@ def _check_outages(owner: object, attribute: "attrs.Attribute[Any]", value: obje
         earlier = pair[1]
 
 
-def _as_tuple(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
+    """A converter: one text, or a list of them."""
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, (list, tuple)) else value
@@ -97,14 +101,23 @@ def _check_domains(owner: object, attribute: "attrs.Attribute[Any]", value: obje
             raise DeclarationError(f"{path}.{position}", f"{domain!r} is not a domain")
 
 
-def _check_demands(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _check_words(owner: object, attribute: "attrs.Attribute[Any]", value: object, words: Sequence[str]) -> None:
     path = f"{type(owner).__name__}.{attribute.name}"
     if not isinstance(value, tuple):
-        raise DeclarationError(path, f"{value!r} is not a list; allowed in it: {', '.join(DEMANDS)}")
-    for position, demand in enumerate(value):
-        if demand not in DEMANDS:
-            allowed = f"allowed: {', '.join(DEMANDS)} (SES-IDN-3)"
-            raise DeclarationError(f"{path}.{position}", f"{demand!r} is not allowed; {allowed}")
+        raise DeclarationError(path, f"{value!r} is not a list; allowed in it: {', '.join(words)}")
+    for position, word in enumerate(value):
+        if word not in words:
+            allowed = f"allowed: {', '.join(words)} (SES-IDN-3)"
+            raise DeclarationError(f"{path}.{position}", f"{word!r} is not allowed; {allowed}")
+
+
+def _check_demands(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    _check_words(owner, attribute, value, DEMANDS)
+
+
+def check_proofs(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """A validator of what receivers find in all emails of a sender."""
+    _check_words(owner, attribute, value, PROOFS)
 
 
 @attrs.frozen(kw_only=True)
@@ -139,7 +152,7 @@ class Receiver:
         DeclarationError: a value is not allowed; says which are.
     """
 
-    domains: Sequence[str] = attrs.field(default=(), converter=_as_tuple, validator=_check_domains)
+    domains: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_domains)
     unknown_users: float = probability("SES-BNC-1")
     bounces_late: bool = flag()
     full_mailboxes: float = probability("SES-BNC-1")
@@ -148,7 +161,7 @@ class Receiver:
     max_rate: float | None = number(None, above=True, unit="recipients/s", optional=True)
     outages: Sequence[tuple[float, float]] = attrs.field(default=(), converter=_pairs, validator=_check_outages)
     tls: bool = flag(default=True)
-    demands: Sequence[str] = attrs.field(default=(), converter=_as_tuple, validator=_check_demands)
+    demands: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_demands)
     bulk: int = number(int(BULK_SENDER.low), unit="emails", rule="SES-IDN-3", integer=True)
     complaint_rate: float = probability("SES-EVT-7")
     complainers: float = probability("SES-EVT-7")
@@ -211,7 +224,6 @@ class ReceivingServer:
 
     Attributes:
         receiver: the declaration.
-        taken: how many emails it was sent within 24 hours, by the hour.
     """
 
     __slots__ = ("_ends", "_filled_at", "_free_at", "_hours", "_key", "_known", "_starts", "_tokens", "receiver")

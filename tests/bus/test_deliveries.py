@@ -117,6 +117,12 @@ class TestDelivery:
         assert heard.kinds == ["Send", "Delivery"]
         assert list(account.end_to_end) == [5.0, 5.0]
 
+    def test_nobody_need_go_on_listening(self) -> None:
+        account, heard = opened()
+        account.on_event = None
+        account.send_email(ANN, 0.0)
+        assert (heard, account.on_event, account.delivered) == ([], None, 1)
+
     def test_rates_mean_the_same_with_addresses_and_without(self) -> None:
         settings = {
             "bounce_rate": 0.2,
@@ -160,6 +166,34 @@ class TestDelivery:
         done(twin)
         assert (twin.delivered, account.delivered, heard.kinds) == (1, 0, ["Send"])
         assert done(account).end_to_end == twin.end_to_end
+
+
+class TestLost:
+    @pytest.mark.rule("SES-SND-9")
+    def test_a_virus_is_found_after_acceptance(self) -> None:
+        class Loaded(Email):
+            attachments = (SimpleNamespace(content=b"X5O!...$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"),)
+
+        plain = SendingAccount(Outbox())
+        plain.send_email(Loaded("ann@x.org"), 0.0)
+        assert (done(plain).infected, plain.delivered, plain.rejected) == (1, 0, 0)
+        account, heard = opened()
+        assert account.send_email(Loaded(["ann@x.org", "bob@x.org"]), 0.0)
+        assert heard.kinds == ["Send", "Reject"]
+        assert heard.details("Reject") == [{"reason": "Bad content"}]
+        assert (done(account).infected, account.statistics.points(10 * DAY)[0].rejects) == (2, 2)
+
+    @pytest.mark.parametrize("missing", ["", "name"])
+    def test_what_cannot_be_rendered_is_lost_after_acceptance(self, missing: str) -> None:
+        class Filled(Page):
+            def failure(self, message: str, now: float) -> str | None:
+                assert (message, now) == ("ann@x.org", 1.0)
+                return f"Attribute '{missing}' is not present in the rendering data." if missing else None
+
+        account, heard = opened()
+        assert account.try_send(1, 1.0, 1.0, 0, Filled(), "ann@x.org")
+        assert heard.kinds == (["Rendering Failure"] if missing else ["Send", "Delivery"])
+        assert done(account).rendering_failed == bool(missing)
 
 
 class TestBounces:
@@ -377,6 +411,35 @@ class TestReceivers:
         account, _ = opened(Receiver(complaint_rate=1, reports=False))
         account.send_email(ANN, 0.0)
         assert done(account).complained == 0
+
+    @pytest.mark.rule("SES-IDN-3")
+    @pytest.mark.parametrize(
+        ("proofs", "missing"), [(["dkim", "spf", "dmarc"], None), (["spf"], "dkim, dmarc"), ([], "dkim, spf, dmarc")]
+    )
+    def test_a_receiver_asks_those_who_send_much_for_authentication(
+        self, proofs: list[str], missing: str | None
+    ) -> None:
+        receiver = Receiver(demands=["dkim", "spf", "dmarc"], bulk=2)
+        account, heard = opened(receiver, authentication=proofs)
+        for _ in range(3):
+            account.send_email(ANN, 0.0)
+        assert (account.delivered, account.soft_bounced) == ((2, 1) if missing else (3, 0))
+        if missing:
+            [bounce] = heard.details("Bounce")
+            assert (bounce["bounceType"], bounce["bounceSubType"]) == ("Transient", "ContentRejected")
+            assert bounce["diagnosticCode"] == f"smtp; 550 5.7.26 senders of bulk need {missing}"
+        assert account.suppressed_destinations(0.0) == []
+
+    @pytest.mark.rule("SES-IDN-3")
+    @pytest.mark.parametrize("one_click", [True, False])
+    def test_a_receiver_asks_for_unsubscription_by_one_click(self, one_click: bool) -> None:
+        class News(Page):
+            def render(self, message: object, now: float) -> Any:
+                return SimpleNamespace(one_click=one_click, cause=(message, now))
+
+        account, _ = opened(Receiver(demands="one-click", bulk=0))
+        assert account.try_send(1, 0.0, 0.0, 0, News(), "ann@x.org")
+        assert account.delivered == one_click
 
     @pytest.mark.rule("SES-IP-1")
     def test_a_pool_shares_or_delays_what_is_beyond_its_plan(self) -> None:

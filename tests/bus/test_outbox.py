@@ -23,6 +23,7 @@ from msgsim.errors import (
     MessageRejected,
     SendingPaused,
     Throttled,
+    TimeRanAhead,
     TimeRanBackwards,
 )
 
@@ -743,6 +744,14 @@ class TestSent:
         account.send_email(ANN, 0.0)
         assert len(account.sent) == 0
         assert account.accepted == 1
+
+    def test_nobody_sends_ahead_of_a_simulation(self) -> None:
+        account = SendingAccount(Outbox())
+        account.clock = lambda: 5.0
+        account.send_email(ANN, 5.0)
+        with pytest.raises(TimeRanAhead):
+            account.advance(6.0)
+        account.check(deep=False)
 
     def test_refused_ones_are_not_there(self) -> None:
         account = SendingAccount(Outbox(max_24_hour_send=1))

@@ -69,6 +69,11 @@ class TestTerms:
                 r"^Outbox\.suppressed_reasons\.0: 'x' is not allowed; allowed: BOUNCE, COM",
             ),
             ({"suppressed_reasons": ["BOUNCE"] * 2}, r"^Outbox\.suppressed_reasons: .* names a reason twice$"),
+            ({"authentication": 3}, r"^Outbox\.authentication: 3 is not a list; allowed in it: dkim, spf, dmarc$"),
+            (
+                {"authentication": ["one-click"]},
+                r"^Outbox\.authentication\.0: 'one-click' is not allowed; allowed: dkim",
+            ),
             ({"delay_notice": 0}, r"^Outbox\.delay_notice: 0\.0 is not allowed; allowed: more than 0 \[s\]"),
         ],
     )
