@@ -21,12 +21,18 @@ A queue alone is a `StandardQueue` or a `FifoQueue`; each call says what time it
 
 from typing import TYPE_CHECKING
 
+from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.event_destinations import EventDestination
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.queue import Queue, Redrive, RedriveAllow
+from msgsim.bus.receivers import Receiver
+from msgsim.bus.reputation import ReputationPolicy
+from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
+from msgsim.bus.warm_up import DedicatedPool
 from msgsim.declare import DAY, HOUR, MINUTE
 from msgsim.distributions import (
     Empirical,
@@ -39,7 +45,7 @@ from msgsim.distributions import (
     Uniform,
     Weibull,
 )
-from msgsim.engine.actions import Join, Publish, Retry, SendEmail, SendMessage
+from msgsim.engine.actions import Join, Publish, PutSuppressedDestination, Retry, SendEmail, SendMessage
 from msgsim.engine.curves import Constant, Diurnal, Ramp, Spike, Steps, Trace
 from msgsim.engine.groups import GroupShares, UniformGroups, ZipfGroups
 from msgsim.engine.traffic import Traffic
@@ -51,11 +57,14 @@ from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation, simulate
 
 __all__ = [  # noqa: RUF022 - as sorted() sorts
+    "ConfigurationSet",
     "Constant",
     "DAY",
+    "DedicatedPool",
     "Diurnal",
     "Email",
     "Empirical",
+    "EventDestination",
     "Exponential",
     "FifoQueue",
     "Fixed",
@@ -70,16 +79,20 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Outbox",
     "Pareto",
     "Publish",
+    "PutSuppressedDestination",
     "Queue",
     "Ramp",
+    "Receiver",
     "Redrive",
     "RedriveAllow",
+    "ReputationPolicy",
     "Retry",
     "Run",
     "Scenario",
     "SendEmail",
     "SendMessage",
     "SendingAccount",
+    "SendingTenant",
     "Simulation",
     "Spike",
     "StandardQueue",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ from msgsim.bus.outbox import Outbox
 from msgsim.bus.queue import Queue, check_dead_letter_queue
 from msgsim.bus.topic import NO_FIFO, Topic
 from msgsim.declare import CALENDAR, HOUR, LAST_SECOND, check_number, choice, copied, number, text
-from msgsim.engine.actions import Action, Join, Publish, SendEmail, SendMessage
+from msgsim.engine.actions import Action, Join, Publish, PutSuppressedDestination, SendEmail, SendMessage
 from msgsim.engine.curves import Sum
 from msgsim.engine.flows import Flows
 from msgsim.engine.traffic import Traffic
@@ -81,6 +82,7 @@ class Scenario:
     def __attrs_post_init__(self) -> None:
         self._check_names()
         self._check_references()
+        self._check_destinations()
         self._check_redrives()
         self.joins()
         self._check_groups()
@@ -177,7 +179,7 @@ class Scenario:
 
     def flows(self) -> Flows:
         """Which queues messages with and without groups can reach."""
-        return Flows(self.topics, self.queues, self.traffic, self.workers, self.joins())
+        return Flows(self.topics, self.queues, self.outboxes, self.traffic, self.workers, self.joins())
 
     def _check_names(self) -> None:
         seen: dict[str, str] = {}
@@ -227,6 +229,14 @@ class Scenario:
             WAIT_TIME.under(quotas).check(f"workers.{name}.wait_time", workers.wait_time)
             self.check_actions(workers.on_success, f"workers.{name}.on_success")
 
+    def _check_destinations(self) -> None:
+        """The events of outboxes go to topics that are there (SES-SND-10)."""
+        for name, outbox in self.outboxes.items():
+            for each, declared in outbox.configuration_sets.items():
+                for position, destination in enumerate(declared.events):
+                    path = f"outboxes.{name}.configuration_sets.{each}.events.{position}.topic"
+                    self._find("topic", destination.topic, path)
+
     def check_actions(self, actions: Sequence[Action], path: str) -> None:
         """Check that what actions name is there.
 
@@ -237,6 +247,13 @@ class Scenario:
             here = f"{path}.{position}"
             if isinstance(action, SendEmail):
                 self._find("outbox", action.outbox, f"{here}.outbox")
+                self._check_terms(action, here)
+            elif isinstance(action, PutSuppressedDestination):
+                self._find("outbox", action.outbox, f"{here}.outbox")
+                self._check_tenant(action.outbox, action.tenant, here)
+                if self.outboxes[action.outbox].sandbox:
+                    problem = f"{action.outbox!r} is in the sandbox, which lets nobody suppress addresses (SES-SUP-5)"
+                    raise DeclarationError(f"{here}.outbox", problem)
             elif isinstance(action, Publish):
                 self._find("topic", action.topic, f"{here}.topic")
             elif isinstance(action, SendMessage):
@@ -246,6 +263,18 @@ class Scenario:
                 for place, part in enumerate(action.parts):
                     self._find("worker pool", part, f"{here}.parts.{place}")
                 self.check_actions(action.then, f"{here}.then")
+
+    def _check_terms(self, action: SendEmail, path: str) -> None:
+        sets = self.outboxes[action.outbox].configuration_sets
+        if action.configuration_set is not None and action.configuration_set not in sets:
+            problem = no_such(f"configuration set of {action.outbox!r}", action.configuration_set, sets)
+            raise DeclarationError(f"{path}.configuration_set", problem)
+        self._check_tenant(action.outbox, action.tenant, path)
+
+    def _check_tenant(self, outbox: str, tenant: str | None, path: str) -> None:
+        tenants = self.outboxes[outbox].tenants
+        if tenant is not None and tenant not in tenants:
+            raise DeclarationError(f"{path}.tenant", no_such(f"tenant of {outbox!r}", tenant, tenants))
 
     def check_returns(self, name: str, queue: Queue) -> None:
         """Check that a message does not come back in the very moment in which it is handled.
@@ -279,8 +308,8 @@ class Scenario:
             if workers.handler is not None or workers.service_time.mean:
                 continue
             for action, path in self._placed(workers.on_success, f"workers.{name}.on_success"):
-                if isinstance(action, SendMessage) and not (action.delay or self.queues[action.queue].delay):
-                    sends.setdefault(workers.queue, []).append((action.queue, path))
+                targets = [queue for queue in self._sent_at_once(action) if not self.queues[queue].delay]
+                sends.setdefault(workers.queue, []).extend((queue, path) for queue in targets)
         for start, first_sends in sends.items():
             reached = {start}
             edges = [(queue, path, path) for queue, path in first_sends]
@@ -294,6 +323,29 @@ class Scenario:
                 if queue not in reached:
                     reached.add(queue)
                     edges += [(after, where, first) for after, where in sends.get(queue, ())]
+
+    def _sent_at_once(self, action: Action) -> Iterator[str]:
+        """The queues that certainly get a message of an action at the instant at which it is done."""
+        if isinstance(action, SendMessage):
+            if not action.delay:
+                yield action.queue
+        elif isinstance(action, Publish):
+            yield from self._fanned_out_at_once(action.topic)
+        elif isinstance(action, SendEmail):
+            outbox = self.outboxes[action.outbox]
+            name = action.configuration_set or outbox.configuration_set
+            if name is None or outbox.send_rate is not None or outbox.daily_quota < inf:
+                return
+            kinds = ("Send",) if outbox.delivery_delay else ("Send", "Delivery")
+            for destination in outbox.configuration_sets[name].events:
+                if destination.delay is None and any(map(destination.wants, kinds)):
+                    yield from self._fanned_out_at_once(destination.topic)
+
+    def _fanned_out_at_once(self, topic: str) -> Iterator[str]:
+        for subscription in self.topics[topic].subscriptions:
+            at_once = subscription.delivery_delay is None and not subscription.failure_rate
+            if subscription.protocol == "sqs" and subscription.filter_policy is None and at_once:
+                yield subscription.endpoint
 
     def _check_send(self, action: SendMessage, path: str) -> None:
         if self.queues[action.queue].fifo:

@@ -7,6 +7,7 @@ from typing import Any
 
 from simpy import Environment
 
+from msgsim.bus.event_destinations import EventPublisher
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import SendingAccount
@@ -21,12 +22,14 @@ from msgsim.engine.actions import (
     JoinStep,
     Publish,
     PublishStep,
+    PutSuppressedDestination,
+    PutSuppressedDestinationStep,
     SendEmail,
-    SendEmailStep,
     SendMessage,
     SendMessageStep,
     SendToFifoStep,
     Step,
+    send_email_step,
 )
 from msgsim.engine.arrivals import arrival_times
 from msgsim.engine.board import Board
@@ -115,7 +118,6 @@ class Simulation:
         self._queues: dict[str, LiveQueue] = {}
         self._flows = scenario.flows()
         self._drivers: list[Driver] = []
-        self._joins: dict[str, JoinState] = {}
         self._steps: dict[str, list[Step]] = {}
         for name in scenario.queues:
             self._add_queue(name)
@@ -141,6 +143,7 @@ class Simulation:
         for live in driven:
             live.clock = self._time
             self._drivers.append(Driver(self.env, self._board, live))
+        self._connect_outboxes()
         self._declared_joins = scenario.joins()
         self._joins = {name: JoinState(name, len(join.parts)) for name, join in self._declared_joins.items()}
         for name, join in self._declared_joins.items():
@@ -357,6 +360,19 @@ class Simulation:
         self._drivers.append(Driver(self.env, self._board, task))
         self._drivers[-1].begin()
 
+    def _connect_outboxes(self) -> None:
+        """Let events of emails go to topics, where configuration sets say so."""
+        for name, outbox in self.scenario.outboxes.items():
+            sets = {each: declared.events for each, declared in outbox.configuration_sets.items() if declared.events}
+            if not sets:
+                continue
+            topics = {
+                each.topic: self._topics[each.topic].route(None).publish for some in sets.values() for each in some
+            }
+            publisher = EventPublisher(sets, topics, rng=self._stream(name, "events"), name=name)
+            self._outboxes[name].on_event = publisher.hear
+            self._drivers.append(Driver(self.env, self._board, publisher))
+
     def _add_pool(self, name: str) -> WorkerPool:
         declared = self.scenario.workers[name]
         queue = self._queues[declared.queue]
@@ -401,7 +417,9 @@ class Simulation:
     def _wire(self, action: Action, pool: str) -> Step:
         epoch = self.scenario.epoch
         if isinstance(action, SendEmail):
-            return SendEmailStep(action, self._outboxes[action.outbox], epoch)
+            return send_email_step(action, self._outboxes[action.outbox], epoch)
+        if isinstance(action, PutSuppressedDestination):
+            return PutSuppressedDestinationStep(action, self._outboxes[action.outbox])
         if isinstance(action, Publish):
             return PublishStep(action, self._topics[action.topic], epoch)
         if isinstance(action, SendMessage):
@@ -448,12 +466,16 @@ def _noticed(queue: Queue) -> str:
     return next((name for name, value in quiet if getattr(queue, name) != value), "")
 
 
+Driven = TopicFanout | SendingAccount | EventPublisher | MoveTask
+"""What has deadlines of its own, and says when the next one gets earlier."""
+
+
 class Driver:
-    """Gives a topic, an outbox or a move task its deadlines."""
+    """Gives a topic, an outbox, what publishes its events, or a move task its deadlines."""
 
     __slots__ = ("_board", "_env", "_live", "_timer")
 
-    def __init__(self, env: Environment, board: Board, live: TopicFanout | SendingAccount | MoveTask) -> None:
+    def __init__(self, env: Environment, board: Board, live: Driven) -> None:
         self._env = env
         self._board = board
         self._live = live

@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
-from msgsim.bus.message import Content
+from msgsim.bus.email_events import EmailEvent
+from msgsim.bus.feedback import event_of
+from msgsim.bus.message import Content, Message
 from msgsim.declare import check_now, flag, number, text
 from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
@@ -26,7 +28,7 @@ KINDS: Mapping[str, str] = {
 }
 """The types of events as they are declared, and as the service's events call them (SES-EVT-2)."""
 
-Publish = Callable[[Content, float, int | None, float], object]
+Publish = Callable[[str | Content, float, int | None, float], object]
 """Publishes to one topic: content, now [s], the traffic event that caused it, and when that happened [s]."""
 
 
@@ -120,7 +122,7 @@ class EventPublisher:
         self._now = -inf
         self._rng = rng
         self._serial = 0
-        self._due: list[tuple[float, int, Publish, str, Content, int | None, float]] = []
+        self._due: list[tuple[float, int, Publish, str, str | Content, int | None, float]] = []
         self._routes: dict[tuple[str, str], list[tuple[EventDestination, Publish]]] = {}
         for owner, listed in destinations.items():
             for position, each in enumerate(listed):
@@ -139,14 +141,14 @@ class EventPublisher:
         return (configuration_set, kind) in self._routes
 
     def emit(
-        self, configuration_set: str, kind: str, event: Content, now: float, origin: int | None, origin_at: float
+        self, configuration_set: str, kind: str, event: str | Content, now: float, origin: int | None, origin_at: float
     ) -> None:
         """Publish an event to every destination that wants it.
 
         Args:
             configuration_set: of the email.
             kind: the event's type, as the service calls it.
-            event: what renders it.
+            event: its text, or what renders it.
             now: when it happened [s].
             origin: the id of the traffic event that caused the email.
             origin_at: when that happened [s].
@@ -164,6 +166,21 @@ class EventPublisher:
                     self._postpone(at, publish, kind, event, origin, origin_at)
                 else:
                     self._publish(publish, kind, event, now, origin, origin_at)
+
+    def hear(self, event: EmailEvent, origin: int, origin_at: float) -> None:
+        """Publish an event of an account, by the configuration set of its email: for `SendingAccount.on_event`.
+
+        Emails that events cause, and so on for ever, must not keep one another: the text of every second event is made
+        at once.
+        """
+        configuration_set = event.mail.configuration_set
+        if configuration_set is None or not self.wants(configuration_set, event.kind):
+            return
+        cause = event.mail.cause
+        content: str | Content = event
+        if isinstance(cause, Message) and event_of(cause.content) is not None:
+            content = event.render(cause)
+        self.emit(configuration_set, event.kind, content, event.at, origin, origin_at)
 
     def next_deadline(self) -> float | None:
         """When the next event is to be published [s]; None if none is."""
@@ -193,7 +210,7 @@ class EventPublisher:
         return delay.mean if isinstance(delay, Fixed) or self._rng is None else delay.quantile(self._rng.random())
 
     def _postpone(
-        self, at: float, publish: Publish, kind: str, event: Content, origin: int | None, origin_at: float
+        self, at: float, publish: Publish, kind: str, event: str | Content, origin: int | None, origin_at: float
     ) -> None:
         head = self._due[0][0] if self._due else inf
         self._serial += 1
@@ -202,7 +219,7 @@ class EventPublisher:
             self.on_change()
 
     def _publish(
-        self, publish: Publish, kind: str, event: Content, now: float, origin: int | None, origin_at: float
+        self, publish: Publish, kind: str, event: str | Content, now: float, origin: int | None, origin_at: float
     ) -> None:
         self.published[kind] = self.published.get(kind, 0) + 1
         publish(event, now, origin, origin_at)

@@ -1,6 +1,7 @@
 # Hot path: the `Step` of each action runs once per message (benchmarks/orders.py).
 """What workers do when they have handled a message: declared actions, and the steps they are wired into."""
 
+import re
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -9,17 +10,21 @@ import attrs
 
 from msgsim.bus import drafts
 from msgsim.bus.drafts import check_text
+from msgsim.bus.feedback import feedback_in
 from msgsim.bus.message import COUNTER_BITS, Content, Message
 from msgsim.bus.outbox import Email, SendingAccount
 from msgsim.bus.queue import Queue
+from msgsim.bus.suppression import REASONS
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
-from msgsim.declare import listed, number, text
+from msgsim.declare import choice, copied, listed, number, text
 from msgsim.engine.identifiers import cause, identifying, is_identifier
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, InvalidParameterValue, MessageRejected
 from msgsim.quotas import DELAY, RECIPIENTS
 
 MAX_PARTS = 31
+
+_TAG = re.compile("[A-Za-z0-9_-]{1,256}")
 
 
 class Action:
@@ -56,6 +61,19 @@ def _check_body(owner: object, attribute: "attrs.Attribute[Any]", value: object)
         raise DeclarationError(path, "must not be empty (SQS-SND-1, SNS-PUB-1)")
 
 
+def _check_tags(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    path = f"{type(owner).__name__}.{attribute.name}"
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise DeclarationError(path, f"{value!r} is not a table of names and values (SES-SND-7)")
+    for name, item in value.items():
+        for place, given in ((path, name), (f"{path}.{name}", item)):
+            if not isinstance(given, str) or not _TAG.fullmatch(given):
+                problem = f"{given!r} is not allowed; allowed: 1 to 256 letters, digits, '-' and '_' (SES-SND-7)"
+                raise DeclarationError(place, problem)
+
+
 @attrs.frozen
 class SendEmail(Action):
     """Send an email; refused when the outbox is over its rate or quota.
@@ -64,6 +82,9 @@ class SendEmail(Action):
         outbox: name of the outbox.
         to, cc, bcc: addresses, with `{fields}` of the message.
         subject, body: with `{fields}` of the message.
+        configuration_set: of the outbox, by name; None for the outbox's own (SES-CFG-1).
+        tenant: of the outbox, by name, who sends it; None for nobody (SES-TEN-1).
+        tags: message tags, which its events tell (SES-SND-7).
     """
 
     outbox: str = text(empty=False)
@@ -74,6 +95,9 @@ class SendEmail(Action):
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
     cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
     bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
+    configuration_set: str | None = text(None, optional=True, empty=False, kw_only=True)
+    tenant: str | None = text(None, optional=True, empty=False, kw_only=True)
+    tags: Mapping[str, Any] | None = attrs.field(default=None, converter=copied, validator=_check_tags, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         recipients = len(self.to) + len(self.cc) + len(self.bcc)
@@ -131,6 +155,25 @@ class SendMessage(Action):
 
 
 @attrs.frozen
+class PutSuppressedDestination(Action):
+    """Put the addresses that an event of an email tells of on the suppression list: those of hard bounces, complaints.
+
+    For workers of a queue that gets an outbox's events, with a topic's envelope or without (SES-CFG-2). Events of other
+    kinds need nothing; a message that carries no event is a failure.
+
+    Attributes:
+        outbox: name of the outbox whose list it is; not one in the sandbox, which lets nobody do so (SES-SUP-5).
+        tenant: of the outbox, by name, whose own list it is; None for the account's (SES-SUP-4).
+        reason: "BOUNCE" or "COMPLAINT", as which they come on it; None for what the event tells of. So the list of an
+            outbox that is for one of them only can have the other, too.
+    """
+
+    outbox: str = text(empty=False)
+    tenant: str | None = text(None, optional=True, empty=False, kw_only=True)
+    reason: str | None = choice(None, REASONS, "SES-SUP-1", optional=True)
+
+
+@attrs.frozen
 class Join(Action):
     """Act once per traffic event, when every part has succeeded for it.
 
@@ -162,6 +205,7 @@ ACTIONS: dict[str, type[Action]] = {
     "send-email": SendEmail,
     "publish": Publish,
     "send-message": SendMessage,
+    "put-suppressed-destination": PutSuppressedDestination,
     "join": Join,
 }
 """Actions by the tag they have in files."""
@@ -242,7 +286,7 @@ class Letter:
 
 
 class SendEmailStep:
-    """SendEmail, wired."""
+    """SendEmail, wired; nothing holds for its emails but what holds for all of the outbox."""
 
     __slots__ = ("_letter", "_recipients", "_send")
 
@@ -255,6 +299,53 @@ class SendEmailStep:
         """Send, or be refused."""
         origin = message.number if message.origin is None else message.origin
         return self._send(self._recipients, now, message.origin_at, origin, self._letter, message)
+
+
+class SendEmailOnTermsStep:
+    """SendEmail with a configuration set, a tenant or tags, wired."""
+
+    __slots__ = ("_letter", "_recipients", "_send", "_terms")
+
+    def __init__(self, action: SendEmail, account: SendingAccount, epoch: float) -> None:
+        self._letter = Letter(action, epoch)
+        self._recipients = self._letter.recipients
+        self._send = account.try_send
+        self._terms = account.terms(action.configuration_set, tenant=action.tenant, tags=action.tags)
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Send, or be refused."""
+        origin = message.number if message.origin is None else message.origin
+        return self._send(self._recipients, now, message.origin_at, origin, self._letter, message, self._terms)
+
+
+def send_email_step(action: SendEmail, account: SendingAccount, epoch: float) -> Step:
+    """SendEmail, wired by what it needs."""
+    plain = action.configuration_set is None and action.tenant is None and not action.tags
+    return (SendEmailStep if plain else SendEmailOnTermsStep)(action, account, epoch)
+
+
+class PutSuppressedDestinationStep:
+    """PutSuppressedDestination, wired."""
+
+    __slots__ = ("_account", "_reason", "_tenant")
+
+    def __init__(self, action: PutSuppressedDestination, account: SendingAccount) -> None:
+        self._account = account
+        self._reason = action.reason
+        self._tenant = action.tenant
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Put addresses on the list; refuse what is no event of an email, or tells of what is no address."""
+        feedback = feedback_in(message)
+        if feedback is None:
+            return False
+        if feedback.reason is not None:
+            try:
+                reason = self._reason or feedback.reason
+                self._account.suppress_all(feedback.addresses, reason, now, tenant=self._tenant)
+            except (InvalidParameterValue, MessageRejected):
+                return False
+        return True
 
 
 class PublishStep:

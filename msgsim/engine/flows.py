@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgsim.bus.outbox import Outbox
 from msgsim.bus.queue import Queue
 from msgsim.bus.topic import Topic
 from msgsim.engine.actions import Action, Join, Publish, SendMessage
@@ -13,7 +14,7 @@ class Flows:
     """Where messages go. What handlers return and users do is not declared, so it is not known here.
 
     Args:
-        topics, queues, traffic, workers: of a scenario, by name; what they name is there.
+        topics, queues, outboxes, traffic, workers: of a scenario, by name; what they name is there.
         joins: actions of the joins, by the pools that are their parts.
 
     Attributes:
@@ -25,6 +26,7 @@ class Flows:
         self,
         topics: Mapping[str, Topic],
         queues: Mapping[str, Queue],
+        outboxes: Mapping[str, Outbox],
         traffic: Mapping[str, Traffic],
         workers: Mapping[str, Workers],
         joins: Mapping[str, Join],
@@ -34,6 +36,10 @@ class Flows:
         starts: dict[bool, set[str]] = {True: set(), False: set()}
         for source in traffic.values():
             starts[source.groups is not None].update(self._reached(source.to))
+        for outbox in outboxes.values():
+            for each in outbox.configuration_sets.values():
+                for destination in each.events:
+                    starts[False].update(self._reached(destination.topic))
         for name, queue in queues.items():
             if queue.redrive is not None:
                 passes[name].add(queue.redrive.to)
