@@ -133,8 +133,6 @@ class Deliveries(Outcomes):
         plain: what was there before addresses were looked at; None if nothing was.
 
     Attributes:
-        listed: the account's own suppression list.
-        by_tenant: those of tenants, by name (SES-SUP-4).
         everywhere: what is on the service's own list because of this account.
     """
 
@@ -145,9 +143,7 @@ class Deliveries(Outcomes):
         "_elsewhere",
         "_server_of",
         "_servers",
-        "by_tenant",
         "everywhere",
-        "listed",
     )
 
     bound = Outcomes.bound | {"_draw_full_time", "_draw_reading_delay"}
@@ -158,8 +154,6 @@ class Deliveries(Outcomes):
         self._server_of = {domain.lower(): server for server in self._servers for domain in server.receiver.domains}
         others = [server for server in self._servers if not server.receiver.domains]
         self._elsewhere = others[0] if others else ReceivingServer(Receiver(), key)
-        self.listed = SuppressionList()
-        self.by_tenant: dict[str, SuppressionList] = {}
         self.everywhere = GlobalSuppressionList()
         super().__init__(account.outbox, account, rng)
         self.events = plain.events
@@ -235,7 +229,7 @@ class Deliveries(Outcomes):
             own = self._list_of(terms)
             reason = own.reason(address)
             if reason in reasons:
-                whose = "Account" if own is self.listed else "Tenant"
+                whose = "Account" if terms.listed_by is None else "Tenant"
                 self._tell_withheld(parcel, now, f"On{whose}SuppressionList", reason)
                 return True
         elif self.everywhere.holds(address, now):
@@ -259,11 +253,7 @@ class Deliveries(Outcomes):
         return self._account.suppressed_reasons if own is None else own
 
     def _list_of(self, terms: Terms) -> SuppressionList:
-        return self.listed if terms.listed_by is None else self.list_of_tenant(terms.listed_by)
-
-    def list_of_tenant(self, tenant: str) -> SuppressionList:
-        """The suppression list of a tenant that has one of its own (SES-SUP-4)."""
-        return self.by_tenant.setdefault(tenant, SuppressionList())
+        return self._account.list_of(terms.listed_by)
 
     def _enlist(self, parcel: Parcel, reason: str, now: float) -> None:
         """Put an address on the lists after a hard bounce or a complaint (SES-SUP-1, SES-SUP-3, SES-SUP-4)."""

@@ -42,6 +42,7 @@ class Standing(Books, ABC):
     """
 
     __slots__ = (
+        "_lists",
         "_paused_at",
         "_stopped",
         "_verified",
@@ -71,6 +72,7 @@ class Standing(Books, ABC):
         self.tenants = {each: TenantStanding(declared, each) for each, declared in outbox.tenants.items()}
         self.pools = {each: PoolTraffic(declared, each) for each, declared in outbox.pools.items()}
         self.statistics = SendStatistics(name)
+        self._lists: dict[str | None, SuppressionList] = {}
         self._verified = Verified(outbox.verified)
         self._paused_at: float | None = None
         self._stopped = {each for each, declared in outbox.configuration_sets.items() if not declared.sending}
@@ -180,6 +182,7 @@ class Standing(Books, ABC):
         if self.outbox.sandbox:
             raise InvalidParameterValue(f"{self.name}: the sandbox has no way to suppress addresses (SES-SUP-5)")
         self._open_list(now, tenant).put_all(bare, reason, now)
+        self.look()
 
     def unsuppress(self, address: str, now: float, *, tenant: str | None = None) -> None:
         """Take an address off the suppression list.
@@ -207,10 +210,13 @@ class Standing(Books, ABC):
 
     def _open_list(self, now: float, tenant: str | None = None) -> SuppressionList:
         self.advance(now)
-        deliveries = self.look()
         if self._paused_at is not None and now - self._paused_at > SUPPRESSION_PAUSE.low:
-            deliveries.listed.clear()
-        return deliveries.listed if tenant is None else deliveries.list_of_tenant(tenant)
+            self.list_of(None).clear()
+        return self.list_of(tenant)
+
+    def list_of(self, tenant: str | None) -> SuppressionList:
+        """The suppression list of a tenant that has one of its own (SES-SUP-4); None for the account's."""
+        return self._lists.setdefault(tenant, SuppressionList())
 
     def note_sent(self, terms: Terms, now: float) -> None:
         """An email has left for one recipient, or would have but for the global list."""

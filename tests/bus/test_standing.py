@@ -164,6 +164,17 @@ class TestList:
             with pytest.raises(UnknownName, match=r"'ann@x\.org' is not on the suppression list"):
                 call("ann@x.org", 4.0)
 
+    def test_asking_changes_nothing_and_putting_does(self) -> None:
+        account = opened(bounce_rate=1)
+        assert account.suppressed_destinations(0.0) == []
+        for _ in range(2):
+            account.send_email(ANN, 0.0)
+        assert (account.hard_bounced, account.suppressed) == (2, 0)
+        account.suppress("b@x.org", "BOUNCE", 1.0)
+        for _ in range(2):
+            account.send_email(ANN, 1.0)
+        assert (account.hard_bounced, account.suppressed) == (3, 1)
+
     @pytest.mark.rule("SES-SUP-5")
     def test_the_sandbox_has_no_way_to_put(self) -> None:
         account = opened(sandbox=True)
