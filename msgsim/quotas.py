@@ -206,6 +206,16 @@ FIFO_PUBLISH_RATES = {"us-east-1": 30_000, "us-west-2": 9_000, "eu-west-1": 9_00
 FIFO_PUBLISH_RATES_ELSEWHERE = 3_000
 """The same in all other Regions."""
 
+SMS_CHARACTERS = Quota("Message", 1, 1_600, "characters", "SNS-SMS-1")
+SMS_PART_GSM = Quota("part in GSM-7", 1, 160, "characters", "SNS-SMS-1")
+SMS_PART_ASCII = Quota("part in ASCII", 1, 140, "characters", "SNS-SMS-1")
+SMS_PART_UCS = Quota("part in UCS-2", 1, 70, "characters", "SNS-SMS-1")
+SMS_PART_HEADER_GSM = Quota("one of several parts in GSM-7", 1, 153, "characters", "SNS-SMS-1")
+SMS_PART_HEADER_UCS = Quota("one of several parts in UCS-2", 1, 67, "characters", "SNS-SMS-1")
+SANDBOX_NUMBERS = Quota("sandbox numbers", 0, 10, "numbers", "SNS-SMS-2")
+SANDBOX_NUMBER_TIME = Quota("least time of a sandbox number", 86_400, 86_400, "s", "SNS-SMS-2", 86_400)
+OPT_IN_INTERVAL = Quota("time between opt-ins", 2_592_000, 2_592_000, "s", "SNS-SMS-2", 2_592_000)
+
 # ---------------------------------------------------------------- outboxes: quotas of sending
 RECIPIENTS = Quota("recipients of one email", 1, 50, "recipients", "SES-QUO-8")
 QUOTA_WINDOW = Quota("sending quota window", 86_400, 86_400, "s", "SES-QUO-3", 86_400)

@@ -14,6 +14,7 @@ from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue, check_fields
+from msgsim.bus.sms import SmsSender
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
 from msgsim.declare import check_epoch, check_now
@@ -45,6 +46,7 @@ class Account:
         creation_lag: until requests find a new queue [s] (SQS-Q-5).
         deletion_lag: until requests do not find a deleted queue any more [s]; what they do to it is lost (SQS-Q-3).
         publish_quota: of all its topics together (SNS-QUO-1); None for no limit.
+        sms: its text messages; None for those of an account without limits (SNS-SMS-2).
 
     Attributes:
         queues: live ones by the names that they have on the wire, with ".fifo"; further ones may be put in, such as
@@ -52,7 +54,8 @@ class Account:
         topics: the same.
         tasks: move tasks that run (SQS-MOV-5).
         publish_quota: of all its topics together; None for no limit.
-        tokens: that the endpoints of pending subscriptions were sent, by the ARNs of these (SNS-SUB-2).
+        sms: its text messages.
+        texted: publishes to telephone numbers.
         outbox: live, of the whole account.
         billed: requests by operation, of the answered calls to SQS (PRC-SQS-2); `billed.total()` is all of them.
     """
@@ -74,8 +77,9 @@ class Account:
         "region",
         "rng",
         "settings",
+        "sms",
         "tasks",
-        "tokens",
+        "texted",
         "topics",
     )
 
@@ -91,6 +95,7 @@ class Account:
         creation_lag: float = 0.0,
         deletion_lag: float = 0.0,
         publish_quota: PublishQuota | None = None,
+        sms: SmsSender | None = None,
     ) -> None:
         check_epoch("Account.epoch", epoch)
         if not isinstance(account_id, str) or not _ACCOUNT_ID.fullmatch(account_id):
@@ -114,7 +119,8 @@ class Account:
         self.topics: dict[str, TopicFanout] = {}
         self._topic_records: dict[str, TopicRecord] = {}
         self.publish_quota = publish_quota
-        self.tokens: dict[str, str] = {}
+        self.sms = sms or SmsSender()
+        self.texted = 0
         # Ids come from names. A queue may be called as a topic is: so only queues go by their bare names (SNS-ENV-3).
         self.outbox = SendingAccount(outbox or Outbox(), self.arn("ses", "outbox"), rng=rng, epoch=epoch)
         self._now = -inf
@@ -225,9 +231,15 @@ class Account:
     def delete_topic(self, name: str) -> None:
         """Let a topic go with its subscriptions; deliveries under way are lost (SNS-TOP-3)."""
         del self.topics[name]
-        for pending in self.topic_record(name).pending.values():
-            self.tokens.pop(pending.arn, None)
         self._topic_records[name] = TopicRecord(made=self.topic_record(name).made)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """What the endpoints of pending subscriptions were sent to confirm them, by the ARNs of these (SNS-SUB-2)."""
+        records = [self.topic_record(name) for name in self.topics]
+        for record in records:
+            record.forget_old(self._now)
+        return {pending.arn: pending.token for record in records for pending in record.pending.values()}
 
     def subscription_arn(self, topic: str, protocol: str, endpoint: str) -> str:
         """The ARN of a subscription: the same whenever it is made, whatever else there is."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgsim.bus.filters import parse_body
+from msgsim.bus.message import format_id, id_base
 from msgsim.bus.topic import TopicFanout
 from msgsim.errors import BusError, InvalidParameter, ServiceError
 from msgsim.quotas import PUBLISH_BYTES, PUBLISH_ENTRIES
@@ -12,7 +13,7 @@ from msgsim.service.account import Account
 from msgsim.service.message_attributes import from_wire, wire_bytes
 from msgsim.service.sns_refusals import SNS, WORDING, invalid, topic_of
 
-_TARGETS = ("TopicArn", "TargetArn")
+_TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 _CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
 _ID_LENGTH = 80
 _STRUCTURE = "Invalid parameter: Message Structure - "
@@ -26,6 +27,10 @@ def publish(account: Account, params: Mapping[str, Any], now: float) -> dict[str
     if len(targets) > 1:
         raise invalid("TopicArn or TargetArn", "only one of them may be given")
     arn = params[targets[0]]
+    if targets[0] == "PhoneNumber":
+        account.sms.send(arn, params["Message"], now)
+        account.texted += 1
+        return {"MessageId": format_id(id_base(account.arn("sns", "sms")) + account.texted)}
     if targets[0] == "TargetArn" and account.topic_named(arn) is None:
         raise invalid("TargetArn", "No endpoint found for the target arn specified")
     _, topic = topic_of(account, arn)

@@ -67,7 +67,6 @@ def confirm_subscription(account: Account, params: Mapping[str, Any], now: float
         if pending.token == token and now < pending.since + TOKEN_TIME.high:
             topic.subscribe(pending.subscription)
             del record.pending[key]
-            account.tokens.pop(pending.arn, None)
             record.confirmed[token] = pending.arn
             return {"SubscriptionArn": pending.arn}
     raise InvalidParameter("Invalid parameter: Token")
@@ -237,7 +236,6 @@ def _ask(account: Account, name: str, arn: str, wanted: Subscription, now: float
     record.requested += 1
     token = blake2b(f"{arn}#{record.made}#{record.requested}".encode(), digest_size=32).hexdigest()
     pending = record.pending[_key(wanted)] = Pending(arn, token, wanted, now)
-    account.tokens[arn] = token
     return pending
 
 

@@ -76,6 +76,7 @@ def test_a_token_is_valid_for_two_days_and_a_pending_subscription_goes_after_thr
     last = nextafter(3 * DAY, 0)
     assert _attributes(client, arn, last)["PendingConfirmation"] == "true"
     assert client.refusal("GetSubscriptionAttributes", 3 * DAY, SubscriptionArn=arn) == GONE
+    assert client.account.tokens == {}
     again = client.subscribe(*MAIL, now=3 * DAY)
     assert again == arn
     assert client.account.tokens[arn] != token

@@ -1,0 +1,67 @@
+"""SNS: text messages."""
+
+import pytest
+
+from msgsim.bus.sms import SmsSender
+from tests.service.topics import ARN, DAY, TopicClient
+
+NUMBER = "+14255550123"
+
+
+@pytest.mark.rule("SNS-PUB-1")
+@pytest.mark.rule("SNS-SMS-1")
+def test_a_telephone_number_may_be_the_target() -> None:
+    client = TopicClient()
+    ids = {client("Publish", PhoneNumber=NUMBER, Message="a" * 161)["MessageId"] for _ in range(2)}
+    assert (len(ids), client.account.sms.parts_sent) == (2, 4)
+    text = "Invalid parameter: PhoneNumber Reason: 425 is not valid to publish to"
+    assert client.refusal("Publish", PhoneNumber="425", Message="x") == ("InvalidParameter", text, 400)
+    text = "Invalid parameter: TopicArn or TargetArn Reason: only one of them may be given"
+    assert client.refusal("Publish", PhoneNumber=NUMBER, TopicArn=ARN, Message="x") == ("InvalidParameter", text, 400)
+
+
+@pytest.mark.rule("SNS-SMS-2")
+def test_attributes() -> None:
+    client = TopicClient()
+    assert client("GetSMSAttributes") == {"attributes": {"DefaultSMSType": "Promotional"}}
+    client("SetSMSAttributes", attributes={"DefaultSMSType": "Transactional", "MonthlySpendLimit": "2.5"})
+    client("SetSMSAttributes", attributes={})
+    both = {"DefaultSMSType": "Transactional", "MonthlySpendLimit": "2.5"}
+    assert client("GetSMSAttributes") == {"attributes": both}
+    assert client("GetSMSAttributes", attributes=["MonthlySpendLimit"]) == {"attributes": {"MonthlySpendLimit": "2.5"}}
+    for name, value, text in (
+        ("Beauty", "1", "Beauty is not modelled; allowed: DefaultSMSType, MonthlySpendLimit"),
+        ("DefaultSMSType", "x", "DefaultSMSType x; allowed: Promotional, Transactional"),
+        ("MonthlySpendLimit", "x", "MonthlySpendLimit x; allowed: an amount of US dollars"),
+        ("MonthlySpendLimit", "nan", "MonthlySpendLimit nan; allowed: an amount of US dollars"),
+    ):
+        refusal = client.refusal("SetSMSAttributes", attributes={"DefaultSMSType": "Promotional", name: value})
+        assert refusal == ("InvalidParameter", f"Invalid parameter: attributes Reason: {text}", 400)
+    assert client("GetSMSAttributes") == {"attributes": both}
+
+
+@pytest.mark.rule("SNS-SMS-2")
+def test_numbers_that_opted_out() -> None:
+    client = TopicClient()
+    client.account.sms.opt_out(NUMBER, 0)
+    assert client("ListPhoneNumbersOptedOut") == {"phoneNumbers": [NUMBER]}
+    assert client("CheckIfPhoneNumberIsOptedOut", phoneNumber=NUMBER) == {"isOptedOut": True}
+    client("OptInPhoneNumber", phoneNumber=NUMBER)
+    assert client("CheckIfPhoneNumberIsOptedOut", phoneNumber=NUMBER) == {"isOptedOut": False}
+    assert client.refusal("CheckIfPhoneNumberIsOptedOut", phoneNumber="x")[0] == "InvalidParameter"
+
+
+@pytest.mark.rule("SNS-SMS-2")
+def test_the_sandbox() -> None:
+    client = TopicClient(sms=SmsSender(sandbox=True))
+    assert client("GetSMSSandboxAccountStatus") == {"IsInSandbox": True}
+    client("CreateSMSSandboxPhoneNumber", PhoneNumber=NUMBER, LanguageCode="en-US")
+    assert client("ListSMSSandboxPhoneNumbers") == {"PhoneNumbers": [{"PhoneNumber": NUMBER, "Status": "Pending"}]}
+    code = client.account.sms.codes[NUMBER]
+    client("VerifySMSSandboxPhoneNumber", PhoneNumber=NUMBER, OneTimePassword=code)
+    assert client("ListSMSSandboxPhoneNumbers") == {"PhoneNumbers": [{"PhoneNumber": NUMBER, "Status": "Verified"}]}
+    client("DeleteSMSSandboxPhoneNumber", DAY, PhoneNumber=NUMBER)
+    gone = ("ResourceNotFound", "The phone number is not in the sandbox", 404)
+    assert client.refusal("DeleteSMSSandboxPhoneNumber", DAY, PhoneNumber=NUMBER) == gone
+    verify = {"PhoneNumber": NUMBER, "OneTimePassword": code}
+    assert client.refusal("VerifySMSSandboxPhoneNumber", DAY, **verify) == gone
