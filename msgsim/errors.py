@@ -22,7 +22,14 @@ MsgsimError
 │   ├── InvalidParameter (ValueError)    topics
 │   ├── Throttled (RuntimeError)         outboxes and topics over their rate or quota
 │   ├── MessageRejected (ValueError)     outboxes
-│   └── SendingPaused (RuntimeError)     outboxes
+│   ├── SendingPaused (RuntimeError)     outboxes
+│   │   └── ConfigurationSetPaused        the same for one configuration set
+│   ├── AccountSuspended (RuntimeError)
+│   ├── MailFromDomainNotVerified (ValueError)
+│   ├── ConfigurationSetDoesNotExist (LookupError)
+│   ├── TemplateDoesNotExist (LookupError)
+│   ├── TenantDoesNotExist (LookupError)
+│   └── RenderingFailure (ValueError)    a template and the data of an email that was accepted do not fit
 └── ServiceError                         the same at the request surface: code, message, HTTP status
 ```
 
@@ -171,6 +178,34 @@ class MessageRejected(BusError, ValueError):  # noqa: N818 - the service's name
 
 class SendingPaused(BusError, RuntimeError):  # noqa: N818 - the service's name
     """SES: sending is paused for the account (SES-REP-3)."""
+
+
+class ConfigurationSetPaused(SendingPaused):
+    """SES: sending is paused for the configuration set that the email names (SES-SND-4)."""
+
+
+class AccountSuspended(BusError, RuntimeError):  # noqa: N818 - the service's name
+    """SES: the account may not send any more, for good (SES-SND-4)."""
+
+
+class MailFromDomainNotVerified(BusError, ValueError):  # noqa: N818 - the service's name
+    """SES: the sender's own MAIL FROM domain fails, and is to stop emails then (SES-SND-4, SES-IDN-2)."""
+
+
+class ConfigurationSetDoesNotExist(BusError, LookupError):  # noqa: N818 - the service's name
+    """SES: no configuration set has the name that the email gives (SES-SND-4)."""
+
+
+class TemplateDoesNotExist(BusError, LookupError):  # noqa: N818 - the service's name
+    """SES: no template has the name that the email gives (SES-SND-4)."""
+
+
+class TenantDoesNotExist(BusError, LookupError):  # noqa: N818 - the service's name
+    """SES: no tenant has the name that the email gives (SES-SND-4)."""
+
+
+class RenderingFailure(BusError, ValueError):  # noqa: N818 - the service's name
+    """SES: a template cannot be filled with an email's data, which is found after acceptance (SES-SND-6)."""
 
 
 class ServiceError(MsgsimError):

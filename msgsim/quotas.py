@@ -242,5 +242,15 @@ GLOBAL_SUPPRESSION_TIME = Quota("time on the global suppression list", 0, 1_209_
 BULK_SENDER = Quota("emails per day of a bulk sender", 5_000, 5_000, "emails", "SES-IDN-3", 5_000)
 
 # ---------------------------------------------------------------- emails
+MESSAGE_BYTES = Quota("size of an email", 1, 41_943_040, "bytes", "SES-QUO-8")
+MESSAGE_BYTES_V1 = Quota("size of an email, API version 1", 1, 10_485_760, "bytes", "SES-QUO-8")
+MESSAGE_PARTS = Quota("MIME parts of an email", 1, 500, "parts", "SES-QUO-8")
+HEADERS = Quota("Headers", 0, 15, "headers", "SES-SND-8")
+HEADER_NAME = Quota("name of a header", 1, 126, "characters", "SES-SND-8")
+HEADER_VALUE = Quota("value of a header", 1, 995, "characters", "SES-SND-8")
+HEADER_BYTES = Quota("name and value of a header", 2, 996, "characters", "SES-SND-8")
+TAG_CHARACTERS = Quota("name or value of a message tag", 1, 256, "characters", "SES-SND-7")
+TAG_CHARACTERS_V1 = Quota("name or value of a message tag, API version 1", 1, 255, "characters", "SES-SND-7")
+EVENT_HEADER_BYTES = Quota("headers in an event", 0, 10_240, "bytes", "SES-EVT-1")
 
 # ---------------------------------------------------------------- SES on the wire

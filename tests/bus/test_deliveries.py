@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.deliveries import RETURN_AFTER
 from msgsim.bus.email_events import EmailEvent
+from msgsim.bus.emails import Attachment
 from msgsim.bus.outbox import DELAY_NOTICE, Email, Outbox, SendingAccount
 from msgsim.bus.receivers import Receiver
 from msgsim.bus.reputation import ReputationPolicy
@@ -171,14 +172,12 @@ class TestDelivery:
 class TestLost:
     @pytest.mark.rule("SES-SND-9")
     def test_a_virus_is_found_after_acceptance(self) -> None:
-        class Loaded(Email):
-            attachments = (SimpleNamespace(content=b"X5O!...$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"),)
-
+        virus = [Attachment("a.com", b"X5O!...$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*")]
         plain = SendingAccount(Outbox())
-        plain.send_email(Loaded("ann@x.org"), 0.0)
+        plain.send_email(Email("ann@x.org", attachments=virus), 0.0)
         assert (done(plain).infected, plain.delivered, plain.rejected) == (1, 0, 0)
         account, heard = opened()
-        assert account.send_email(Loaded(["ann@x.org", "bob@x.org"]), 0.0)
+        assert account.send_email(Email(["ann@x.org", "bob@x.org"], attachments=virus), 0.0)
         assert heard.kinds == ["Send", "Reject"]
         assert heard.details("Reject") == [{"reason": "Bad content"}]
         assert (done(account).infected, account.statistics.points(10 * DAY)[0].rejects) == (2, 2)

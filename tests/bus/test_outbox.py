@@ -105,7 +105,7 @@ class TestOutbox:
             ({"max_delivery_time": 50_401}, "SES-CFG-1"),
             ({"records": None}, "Outbox.records: None is neither true nor false"),
             ({"record_limit": 0}, "Outbox.record_limit: 0 is not allowed"),
-            ({"sender": "me"}, r"Outbox.sender: 'me' is not an email address: missing final '@domain'"),
+            ({"sender": "me"}, r"Outbox.sender: 'me' is not an email address: Missing final '@domain'"),
             ({"sender": "a@x.org\nBcc: b@x.org"}, "Outbox.sender: .*line break"),
             ({"verified": "example.com"}, "Outbox.verified: 'example.com' is not a list"),
             ({"verified": [1]}, "Outbox.verified.0: 1 is not an address or a domain"),
