@@ -20,6 +20,7 @@ MsgsimError
 │   ├── PurgeQueueInProgress (RuntimeError)
 │   ├── RequestThrottled (RuntimeError)
 │   ├── InvalidParameter (ValueError)    topics
+│   ├── ReplayLimitExceeded (RuntimeError)
 │   ├── Throttled (RuntimeError)         outboxes and topics over their rate or quota
 │   ├── MessageRejected (ValueError)     outboxes
 │   ├── SendingPaused (RuntimeError)     outboxes
@@ -166,6 +167,10 @@ class RequestThrottled(BusError, RuntimeError):  # noqa: N818 - the service's na
 
 class InvalidParameter(BusError, ValueError):  # noqa: N818 - the service's name
     """SNS: a parameter is not acceptable (GEN-3)."""
+
+
+class ReplayLimitExceeded(BusError, RuntimeError):  # noqa: N818 - the service's name
+    """SNS: too many replays are under way (SNS-ARC-3)."""
 
 
 class Throttled(BusError, RuntimeError):  # noqa: N818 - the service's name

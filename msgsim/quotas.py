@@ -174,6 +174,10 @@ WILDCARD_POINTS = Quota("FilterPolicy wildcard complexity", 0, 100, "points", "S
 # ---------------------------------------------------------------- topics: deliveries
 
 # ---------------------------------------------------------------- FIFO topics, archives
+ARCHIVE_RETENTION = Quota("MessageRetentionPeriod of an archive", 1, 365, "days", "SNS-ARC-1")
+TOPIC_RATE = Quota("publishes to a FIFO topic", 1, 3_000, "messages/s", "SNS-QUO-2", 3_000)
+TOPIC_BYTES = Quota("payload of a FIFO topic", 1, 20_000_000, "bytes/s", "SNS-QUO-2", 20_000_000)
+GROUP_RATE = Quota("publishes to a message group of a FIFO topic", 1, 300, "messages/s", "SNS-QUO-2", 300)
 
 # ---------------------------------------------------------------- topics on the wire, SMS
 PUBLISH_ENTRIES = Quota("PublishBatchRequestEntries", 1, 10, "entries", "SNS-PUB-6")

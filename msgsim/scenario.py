@@ -208,7 +208,7 @@ class Scenario:
                 if subscription.protocol == "sqs":
                     path = f"topics.{name}.subscriptions.{position}.endpoint"
                     self._find("queue", subscription.endpoint, path)
-                    if self.queues[subscription.endpoint].fifo:
+                    if self.queues[subscription.endpoint].fifo and not topic.fifo:
                         raise DeclarationError(path, f"{subscription.endpoint!r}: {NO_FIFO}")
         for name, queue in self.queues.items():
             if queue.redrive is not None:
@@ -359,24 +359,36 @@ class Scenario:
     def _check_groups(self) -> None:
         """Whatever goes to a FIFO queue has a group (FIFO-SND-1), and only that may have an id for deduplication."""
         for name, traffic in self.traffic.items():
-            fifo = traffic.to in self.queues and self.queues[traffic.to].fifo
+            kind, fifo = self._kind_of(traffic.to)
             if fifo and traffic.groups is None:
-                problem = f"is missing; {traffic.to!r} is a FIFO queue, where each message has a group (FIFO-SND-1)"
+                rule = "FIFO-SND-1" if kind == "queue" else "SNS-PUB-6"
+                problem = f"is missing; {traffic.to!r} is a FIFO {kind}, where each message has a group ({rule})"
                 raise DeclarationError(f"traffic.{name}.groups", problem)
             if not fifo and traffic.deduplication_id is not None:
-                problem = f"{traffic.to!r} is no FIFO queue; it takes none (SQS-SND-8, SNS-PUB-7)"
+                problem = f"{traffic.to!r} is no FIFO {kind}; it takes none (SQS-SND-8, SNS-PUB-7)"
                 raise DeclarationError(f"traffic.{name}.deduplication_id", problem)
         ungrouped = self.flows().ungrouped
         for name, workers in self.workers.items():
             if workers.queue not in ungrouped:
                 continue
             for action, path in self._placed(workers.on_success, f"workers.{name}.on_success"):
-                if isinstance(action, SendMessage) and action.group_id is None and self.queues[action.queue].fifo:
+                if not isinstance(action, (SendMessage, Publish)) or action.group_id is not None:
+                    continue
+                target = action.queue if isinstance(action, SendMessage) else action.topic
+                kind, fifo = self._kind_of(target)
+                if fifo:
+                    rule = "FIFO-SND-1" if kind == "queue" else "SNS-PUB-6"
                     problem = (
-                        f"is missing; {action.queue!r} is a FIFO queue, where each message has a group, and those of "
-                        f"{workers.queue!r} may have none to pass on (FIFO-SND-1)"
+                        f"is missing; {target!r} is a FIFO {kind}, where each message has a group, and those of "
+                        f"{workers.queue!r} may have none to pass on ({rule})"
                     )
                     raise DeclarationError(f"{path}.group_id", problem)
+
+    def _kind_of(self, target: str) -> tuple[str, bool]:
+        """Whether a target is a queue or a topic, and whether it is FIFO."""
+        if target in self.topics:
+            return "topic", self.topics[target].fifo
+        return "queue", self.queues[target].fifo
 
     def _placed(self, actions: Sequence[Action], path: str) -> Iterator[tuple[Action, str]]:
         """Actions and where they are declared, those of joins included."""

@@ -9,6 +9,7 @@ from simpy import Environment
 
 from msgsim.bus.event_destinations import EventPublisher
 from msgsim.bus.fifo import FifoQueue
+from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import SendingAccount
 from msgsim.bus.queue import LiveQueue, Queue
@@ -136,7 +137,9 @@ class Simulation:
             for name, outbox in scenario.outboxes.items()
         }
         self._topics = {
-            name: TopicFanout(topic, name, endpoints=self._ports, rng_of=self._deliveries, epoch=scenario.epoch)
+            name: (FifoFanout if topic.fifo else TopicFanout)(
+                topic, name, endpoints=self._ports, rng_of=self._deliveries, epoch=scenario.epoch
+            )
             for name, topic in scenario.topics.items()
         }
         driven: list[TopicFanout | SendingAccount] = [*self._topics.values(), *self._outboxes.values()]

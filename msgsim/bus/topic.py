@@ -20,7 +20,7 @@ from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
 from msgsim.bus.queue import Queue
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
-from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, listed
+from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, choice, flag, listed
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
     AuditError,
@@ -29,6 +29,7 @@ from msgsim.errors import (
     InvalidParameterValue,
     UnknownName,
 )
+from msgsim.quotas import ARCHIVE_RETENTION
 
 __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
 
@@ -36,17 +37,33 @@ NO_FIFO = "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscr
 """What is said of a subscription that cannot be."""
 
 
+TOPIC_SCOPE = "Topic"
+GROUP_SCOPE = "MessageGroup"
+
+
 @attrs.frozen(kw_only=True)
 class Topic:
     """A topic, declared.
 
     Attributes:
-        subscriptions: an endpoint can be subscribed once per protocol.
+        subscriptions: an endpoint can be subscribed once per protocol; a FIFO topic has queues only (SNS-SUB-5).
+        fifo: order within message groups, and nothing twice within 5 minutes (SNS-FIFO-1).
+        content_based_deduplication: a publish without an id for deduplication takes the hash of its body.
+        throughput_scope: "Topic" or "MessageGroup": what ids for deduplication are unique within, and what has limits
+            of its own (SNS-FIFO-2).
+        throttled: publishes over the limits are refused (SNS-QUO-2).
+        archive: how long publishes are kept to be replayed [days], 1 to 365; None to keep none (SNS-ARC-1).
     """
 
     subscriptions: Sequence[Subscription] = listed(Subscription, "a Subscription")
+    fifo: bool = flag()
+    content_based_deduplication: bool = flag()
+    throughput_scope: str = choice(TOPIC_SCOPE, (TOPIC_SCOPE, GROUP_SCOPE), "SNS-FIFO-2")
+    throttled: bool = flag()
+    archive: float | None = ARCHIVE_RETENTION.field(None, optional=True, integer=True)
 
     def __attrs_post_init__(self) -> None:
+        self._check_kind()
         seen: set[tuple[str, str]] = set()
         for position, subscription in enumerate(self.subscriptions):
             key = (subscription.protocol, subscription.endpoint)
@@ -56,6 +73,18 @@ class Topic:
                     f"{subscription.protocol} endpoint {subscription.endpoint!r} is subscribed already (SNS-SUB-4)",
                 )
             seen.add(key)
+
+    def _check_kind(self) -> None:
+        """Refuse what only FIFO topics have, or they have not."""
+        if not self.fifo:
+            for field in ("content_based_deduplication", "throughput_scope", "throttled", "archive"):
+                if getattr(self, field) not in (False, None, TOPIC_SCOPE):
+                    raise DeclarationError(f"Topic.{field}", "is for FIFO topics: fifo=True (SNS-FIFO-1, SNS-ARC-1)")
+            return
+        for position, subscription in enumerate(self.subscriptions):
+            if subscription.protocol != "sqs":
+                problem = f"{subscription.protocol!r} is not allowed at a FIFO topic; allowed: sqs (SNS-SUB-5)"
+                raise DeclarationError(f"Topic.subscriptions.{position}.protocol", problem)
 
     def named(self) -> dict[str, Subscription]:
         """The subscriptions by name: the endpoint, with its protocol in front if an earlier one has that name."""
@@ -212,6 +241,8 @@ class TopicFanout:
         "unknown",
     )
 
+    fifo = False
+
     def __init__(
         self,
         topic: Topic,
@@ -224,6 +255,11 @@ class TopicFanout:
     ) -> None:
         if not isinstance(topic, Topic):
             raise DeclarationError("TopicFanout.topic", f"{topic!r} is not a Topic")
+        if topic.fifo is not self.fifo:
+            kinds = ("TopicFanout", "FifoFanout")
+            raise DeclarationError(
+                "Topic.fifo", f"{topic.fifo} is for a {kinds[topic.fifo]}, not for a {kinds[self.fifo]}"
+            )
         check_name("TopicFanout.name", name)
         check_epoch("TopicFanout.epoch", epoch)
         self.declaration = topic
@@ -326,7 +362,7 @@ class TopicFanout:
         check_publish(body, attributes, subject)
         attributes = dict(attributes) if attributes else None
         if group_id is not None:
-            _check_group(group_id)
+            check_id("MessageGroupId", group_id)
         if deduplication_id is not None:
             raise InvalidParameter(
                 "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId "
@@ -450,7 +486,7 @@ class TopicFanout:
         return self._pending[0][0] if self._pending else None
 
     def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Subscriber:
-        queue = _queue(subscription, endpoints)
+        queue = live_queue(subscription, endpoints, fifo=self.fifo)
         name = f"{self.name}/{key}"
         rng = self._rng if self._rng_of is None else self._rng_of(name)
         return Subscriber(subscription, name, queue, rng, self._audiences, self._schedule, since=self.published)
@@ -511,7 +547,13 @@ class TopicFanout:
                 raise AuditError(f"{each!r}: of {published} published, {ended} have ended and {waiting} are waiting")
 
 
-def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:
+def live_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint], *, fifo: bool = False) -> Endpoint | None:
+    """The queue of a subscription; None if its endpoint is none.
+
+    Raises:
+        UnknownName: it is not among the endpoints.
+        DeclarationError: no queue, or a FIFO queue at a standard topic (SNS-SUB-5).
+    """
     if subscription.protocol != "sqs":
         return None
     if subscription.endpoint not in endpoints:
@@ -520,14 +562,19 @@ def _queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> End
     if not hasattr(queue, "enqueue"):
         raise DeclarationError(f"endpoints.{subscription.endpoint}", f"{queue!r} is not a live queue")
     declaration = getattr(queue, "declaration", None)
-    if isinstance(declaration, Queue) and declaration.fifo:
+    if isinstance(declaration, Queue) and declaration.fifo and not fifo:
         raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)
     return queue
 
 
-def _check_group(group_id: object) -> None:
+def check_id(what: str, given: object) -> None:
+    """Refuse what is no id of a group or for deduplication.
+
+    Raises:
+        InvalidParameter: in the service's words.
+    """
     try:
-        check_identifier("MessageGroupId", group_id)
+        check_identifier(what, given)
     except InvalidParameterValue as error:
         reason = str(error).partition("Reason: ")[2]
-        raise InvalidParameter(f"Invalid parameter: MessageGroupId Reason: {reason}") from None
+        raise InvalidParameter(f"Invalid parameter: {what} Reason: {reason}") from None

@@ -119,7 +119,7 @@ class Publish(Action):
         attributes: None passes the message's own on.
         subject: of the notification.
         group_id: with `{fields}`; None passes the message's own on (SNS-PUB-7). Where it becomes something that is no
-            id of a group, the publish is refused.
+            id of a group, or a FIFO topic gets none, the publish is refused (SNS-PUB-6).
     """
 
     topic: str = text(empty=False)
@@ -371,6 +371,8 @@ class PublishStep:
             group = group_of(self._group, message, now)
             if group is not None and self._group is not None and not is_identifier(group):
                 return False
+        if group is None and self._topic.fifo:
+            return False
         if self._route is None:
             self._topic.fan_out(content, message.attributes, now, origin, message.origin_at, self._subject, group)
         elif group is None:

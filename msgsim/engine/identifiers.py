@@ -8,6 +8,7 @@ from msgsim.bus.deduplication import content_id
 from msgsim.bus.message import VISIBLE, Content, GroupedMessage, Message
 from msgsim.bus.queue import Queue
 from msgsim.bus.templates import Template
+from msgsim.bus.topic import Topic
 from msgsim.errors import DeclarationError, InvalidParameterValue
 
 Identify = Callable[[Message, float], str]
@@ -40,12 +41,12 @@ def is_identifier(text: str) -> bool:
     return True
 
 
-def identifying(template: str | None, queue: Queue, path: str, epoch: float) -> Identify | None:
+def identifying(template: str | None, queue: Queue | Topic, path: str, epoch: float) -> Identify | None:
     """How what is sent to a FIFO queue gets its id for deduplication; None if each is unique (FIFO-SND-2).
 
     Args:
         template: of the id, with `{fields}`; None to leave it to the queue (FIFO-DUP-3).
-        queue: where it is sent.
+        queue: where it is sent, or the topic that it is published to.
         path: of the template, for errors.
         epoch: seconds since 1970 at time 0.
 

@@ -68,8 +68,8 @@ class Traffic:
         event: what an arrival is, in the singular, for the words of summaries: "order", "alert".
         groups: which message group each event belongs to: the order of a FIFO queue (FIFO-SND-1), the tenant of a
             standard one (SQS-FAIR-2); a number is `UniformGroups`, None is no groups.
-        deduplication_id: of each message, with `{fields}`; of FIFO queues only. None makes it unique, unless the queue
-            takes the hash of the body for it (FIFO-SND-2, FIFO-DUP-3).
+        deduplication_id: of each message, with `{fields}`; of FIFO queues and topics only. None makes it unique, unless
+            the target takes the hash of the body for it (FIFO-SND-2, FIFO-DUP-3).
         resend: probability that an event is sent again, because the response to the first send was lost: a second
             message on a standard queue (SQS-DUP-2), dropped by a FIFO queue within its window (FIFO-DUP-1).
         resend_after: from the first send to the second [s].
@@ -290,7 +290,7 @@ class RepeatingSource(TrafficSource):
     ) -> None:
         super().__init__(traffic, name, target=target, times=times, epoch=epoch)
         self._is_topic = isinstance(target, TopicFanout)
-        self._is_fifo = isinstance(target, LiveQueue) and target.declaration.fifo
+        self._is_fifo = target.declaration.fifo
         self.draw = draw
         self._random = random
         self._identify = identify
@@ -382,7 +382,7 @@ def source_of(
     """
     draw = None if traffic.groups is None else traffic.groups.sampler(stream(name, "groups"))
     identify = None
-    if isinstance(target, LiveQueue) and target.declaration.fifo:
+    if target.declaration.fifo:
         identify = identifying(traffic.deduplication_id, target.declaration, f"traffic.{name}.deduplication_id", epoch)
     if traffic.resend or identify is not None:
         random = stream(name, "resends").random

@@ -1,0 +1,475 @@
+"""The live FIFO topic: order within message groups, nothing twice within 5 minutes, an archive and its replays."""
+
+from collections.abc import Callable, Hashable, Mapping
+from heapq import heappop, heappush
+from math import inf
+from typing import Any
+
+import attrs
+
+from msgsim.bus.archive import COMPLETED, FAILED, IN_PROGRESS, PENDING, Archive, Publication, Replay
+from msgsim.bus.deduplication import Deduplication, content_id
+from msgsim.bus.filters import parse_body
+from msgsim.bus.groups import FIRST_SEQUENCE_NUMBER, SEQUENCE_STEP
+from msgsim.bus.message import EPOCH, Content, format_id
+from msgsim.bus.publication import Attributes, FifoEnvelope, check_publish, published_text
+from msgsim.bus.subscription import Endpoint, Subscriber, Subscription
+from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
+from msgsim.bus.topic_throughput import TopicThroughput
+from msgsim.declare import check_number
+from msgsim.distributions import Uniforms
+from msgsim.errors import AuditError, InvalidParameter, ReplayLimitExceeded, UnknownName
+
+NO_GROUP = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+NO_ID = (
+    "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId "
+    "provided explicitly"
+)
+
+
+class FifoSubscriber(Subscriber):
+    """A live subscription of a FIFO topic: its deliveries keep the order of each message group (SNS-FIFO-3).
+
+    Attributes:
+        matched: publishes that passed the filter.
+        filtered_out: publishes that did not.
+        withheld: publishes while it was replaying, or stood at the end of a replay.
+        delivered: publishes that reached the queue, replayed ones not counted.
+        replayed_delivered: deliveries from the archive.
+        replayed_failed: of these, the ones that failed for good.
+        replay: the latest one; None if there was none.
+    """
+
+    __slots__ = (
+        "_ends",
+        "_is_fifo",
+        "_put",
+        "blocks",
+        "delivered",
+        "filtered_out",
+        "matched",
+        "replay",
+        "replayed_delivered",
+        "replayed_failed",
+        "replays_pending",
+        "withheld",
+    )
+
+    matched: int
+    filtered_out: int
+    delivered: int
+
+    def __init__(
+        self, subscription: Subscription, name: str, queue: Any, rng: Uniforms | None, *, since: int, blocks: bool
+    ) -> None:
+        super().__init__(subscription, name, queue, rng, {}, _nowhere, since=since)
+        self.blocks = blocks
+        self.matched = self.filtered_out = self.delivered = self.withheld = 0
+        self.replayed_delivered = self.replayed_failed = self.replays_pending = 0
+        self.replay: Replay | None = None
+        store = getattr(queue, "queue", queue)  # a station has one
+        self._is_fifo = bool(store.declaration.fifo)
+        self._put = queue.enqueue if self._is_fifo and store is queue else queue.enqueue_grouped
+        self._ends: dict[str, float] = {}
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it gets what is published now: no replay is under way, and none has ended at an end of its own."""
+        replay = self.replay
+        return replay is None or (replay.status == COMPLETED and replay.end is None)
+
+    def begin(self, group_id: str, now: float) -> float:
+        """When a delivery that begins now arrives [s]; not before those of its group that began earlier."""
+        arrives = now + self._delay()
+        if self.blocks and arrives < self._ends.get(group_id, -inf):
+            arrives = self._ends[group_id]
+        if self.blocks and arrives > now:
+            self._ends[group_id] = arrives
+        return arrives
+
+    def end(self, publication: Publication, now: float, *, replayed: bool) -> None:
+        """A delivery arrives, or fails for good."""
+        group_id = publication.group_id
+        if self._ends.get(group_id, inf) <= now:
+            del self._ends[group_id]
+        if self._fails():
+            self.delivery_failed += not replayed
+            self.replayed_failed += replayed
+            return
+        self.delivered += not replayed
+        self.replayed_delivered += replayed
+        raw = self.declaration.raw
+        content: str | Content = publication.content if raw else _enveloped(publication, replayed=replayed)
+        attributes = publication.attributes if raw else None
+        place = (content, attributes, now, publication.origin, publication.origin_at, group_id)
+        if self._is_fifo:
+            self._put(*place, publication.deduplication_id)
+        else:
+            self._put(*place)
+
+
+class FifoRoute(Route):
+    """See `Route`; each publish has a group."""
+
+    __slots__ = ()
+
+    def publish(self, content: str | Content, now: float, origin: int | None, origin_at: float) -> None:  # noqa: ARG002
+        """Refuse a publish without a group.
+
+        Raises:
+            InvalidParameter: always.
+        """
+        raise InvalidParameter(NO_GROUP)
+
+    def publish_grouped(
+        self,
+        content: str | Content,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str,
+        deduplication_id: str | None = None,
+    ) -> None:
+        """Publish; the arguments are trusted. Without an id for deduplication it is known to be unique."""
+        topic: Any = self.topic
+        topic.accept(self, content, now, origin, origin_at, group_id, deduplication_id)
+
+
+class FifoFanout(TopicFanout):
+    """A live FIFO topic; see `TopicFanout` for its arguments and verbs.
+
+    Args:
+        blocks: a delivery that takes its time holds up the later ones of its group to that subscriber; the service
+            does not publish how (SNS-FIFO-3).
+        replay_rate: replayed messages per second and subscription; unpublished.
+        most_replays: how many may be under way at once; unpublished (SNS-ARC-3).
+
+    Attributes:
+        deduplicated: publishes that were accepted and went nowhere, as their id was known.
+        archive: what can be replayed; None if nothing is kept.
+        throughput: publishes of the last second; None if there may be any number.
+    """
+
+    __slots__ = ("_due", "_memory", "archive", "blocks", "deduplicated", "most_replays", "replay_rate", "throughput")
+
+    fifo = True
+    subscriptions: dict[str, Any]
+
+    def __init__(
+        self,
+        topic: Topic,
+        name: str = "topic",
+        *,
+        endpoints: Mapping[str, Endpoint] | None = None,
+        rng: Uniforms | None = None,
+        rng_of: Callable[[str], Uniforms] | None = None,
+        epoch: float = EPOCH,
+        blocks: bool = True,
+        replay_rate: float = 1_000.0,
+        most_replays: int = 100,
+    ) -> None:
+        check_number("FifoFanout.replay_rate", replay_rate, above=True, unit="messages/s")
+        check_number("FifoFanout.most_replays", most_replays, low=1, unit="replays", integer=True)
+        self.blocks = blocks
+        self.replay_rate = replay_rate
+        self.most_replays = most_replays
+        self.deduplicated = 0
+        self._memory = Deduplication()
+        self._due: list[tuple[float, int, FifoSubscriber, Publication | Replay, bool]] = []
+        super().__init__(topic, name, endpoints=endpoints, rng=rng, rng_of=rng_of, epoch=epoch)
+        self.archive = None if topic.archive is None else Archive(topic.archive, 0.0)
+        self.throughput = TopicThroughput(topic.throughput_scope) if topic.throttled else None
+
+    def route(self, attributes: Attributes | None, subject: str | None = None) -> FifoRoute:
+        """See `TopicFanout.route`."""
+        return FifoRoute(self, attributes or None, subject)
+
+    def publish(
+        self,
+        body: str,
+        now: float,
+        *,
+        attributes: Attributes | None = None,
+        subject: str | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+    ) -> str:
+        """Publish a message, which is its own origin.
+
+        Args:
+            body: at most 262,144 bytes, attributes included.
+            now: [s].
+            attributes: what filters look at, by name.
+            subject: in envelopes.
+            group_id: within which it keeps its order.
+            deduplication_id: may be left out if the topic takes it from the body.
+
+        Returns:
+            The id of the publish; of a duplicate, that of the first (SNS-FIFO-1; unpublished).
+
+        Raises:
+            InvalidParameter: as for a standard topic; or there is no group, or no id for deduplication (SNS-PUB-6).
+            Throttled: too many publishes (SNS-QUO-2).
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        self.advance(now)
+        check_publish(body, attributes, subject)
+        if group_id is None:
+            raise InvalidParameter(NO_GROUP)
+        check_id("MessageGroupId", group_id)
+        if deduplication_id is not None:
+            check_id("MessageDeduplicationId", deduplication_id)
+        elif self.declaration.content_based_deduplication:
+            deduplication_id = content_id(body)
+        else:
+            raise InvalidParameter(NO_ID)
+        route = self.route(dict(attributes) if attributes else None, subject)
+        if self.throughput is not None:
+            self.throughput.charge(group_id, len(body.encode(errors="surrogatepass")), now)
+        return format_id(self.accept(route, body, now, None, now, group_id, deduplication_id))
+
+    def fan_out(
+        self,
+        content: str | Content,
+        attributes: Attributes | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        subject: str | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+    ) -> None:
+        """See `TopicFanout.fan_out`.
+
+        Raises:
+            InvalidParameter: there is no group.
+        """
+        if group_id is None:
+            raise InvalidParameter(NO_GROUP)
+        self.accept(self.route(attributes, subject), content, now, origin, origin_at, group_id, deduplication_id)
+
+    def accept(
+        self,
+        route: Route,
+        content: str | Content,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str,
+        deduplication_id: str | None,
+    ) -> int:
+        """Take a publish; the arguments are trusted.
+
+        Returns:
+            Its number; of a duplicate, that of the first.
+
+        Cost: O(subscriptions).
+        """
+        if deduplication_id is not None:
+            key: Hashable = (group_id, deduplication_id)
+            if self.declaration.throughput_scope == TOPIC_SCOPE:
+                key = deduplication_id
+            known: Any = self._memory.find(key, now)
+            if known is not None:
+                self.deduplicated += 1
+                return int(known)
+        self.published = place = self.published + 1
+        number = self.base + place
+        if deduplication_id is not None:
+            memory: Any = self._memory
+            memory.remember(key, number, now)
+        envelope = FifoEnvelope()
+        envelope.route = route
+        envelope.number = number
+        envelope.content = content
+        envelope.published_at = now
+        envelope.sequence = str(FIRST_SEQUENCE_NUMBER + SEQUENCE_STEP * place)
+        envelope.replayed = False
+        cause = number if origin is None else origin
+        publication = Publication(envelope, route.attributes, cause, origin_at, group_id, deduplication_id, place)
+        if self.archive is not None:
+            self.archive.keep(publication)
+        body = _body_of(publication) if self.reads_bodies else None
+        for each in self.subscriptions.values():
+            if not each.is_live:
+                each.withheld += 1
+            elif each.passes(route.attributes, body):
+                each.matched += 1
+                self._offer(each, publication, now, replayed=False)
+            else:
+                each.filtered_out += 1
+        return number
+
+    # ---------------------------------------------------------------- the archive
+
+    def replay(self, subscription: str, now: float, start: float, end: float | None = None) -> Replay:
+        """Deliver to a subscription again what is in the archive (SNS-ARC-2).
+
+        Args:
+            subscription: its key in `subscriptions`.
+            now: [s].
+            start: publishes from then on [s].
+            end: publishes up to then [s], after which the subscription gets nothing more until there is another
+                replay or `resume`; None to catch up and go on with what is published.
+
+        Returns:
+            The replay, whose status tells how far it is.
+
+        Raises:
+            UnknownName: there is no such subscription.
+            InvalidParameter: there is no archive, or the times cannot be.
+            ReplayLimitExceeded: too many are under way (SNS-ARC-3).
+        """
+        self.advance(now)
+        if subscription not in self.subscriptions:
+            raise UnknownName.among("subscription", subscription, self.subscriptions)
+        if self.archive is None:
+            raise InvalidParameter("Invalid parameter: ReplayPolicy Reason: the topic has no archive (SNS-ARC-1)")
+        for what, time in (("StartingPoint", start), ("EndingPoint", 0.0 if end is None else end)):
+            check_number(what, time, low=-inf, unit="s")
+        if end is not None and end < start:
+            raise InvalidParameter(f"Invalid parameter: ReplayPolicy Reason: EndingPoint {end} is before {start}")
+        each: FifoSubscriber = self.subscriptions[subscription]
+        active = sum(_is_active(other.replay) for other in self.subscriptions.values() if other is not each)
+        if active >= self.most_replays:
+            raise ReplayLimitExceeded(f"{active} replays are under way; allowed: {self.most_replays} (SNS-ARC-3)")
+        self.resume(subscription, now)
+        each.replay = replay = Replay(start, end)
+        self._push(now + 1.0 / self.replay_rate, each, replay, replayed=True)
+        return replay
+
+    def resume(self, subscription: str, now: float) -> None:
+        """End a replay, so that the subscription gets what is published from now on."""
+        self.advance(now)
+        each: FifoSubscriber = self.subscriptions[subscription]
+        if each.replay is not None and _is_active(each.replay):
+            each.replay.status = FAILED
+        each.replay = None
+
+    def keep(self, days: float | None, now: float) -> None:
+        """Switch the archive on, change its retention, or switch it off, which deletes what it has (SNS-ARC-1).
+
+        Raises:
+            DeclarationError: not 1 to 365 days.
+        """
+        self.advance(now)
+        self.declaration = attrs.evolve(self.declaration, archive=days)
+        if days is None:
+            self.archive = None
+        elif self.archive is None:
+            self.archive = Archive(days, now)
+        else:
+            self.archive.retention = Archive(days, now).retention
+            self.archive.prune(now)
+
+    def _step(self, each: FifoSubscriber, replay: Replay, now: float) -> None:
+        """Replay one publish that passes the filter, or end."""
+        if each.replay is not replay or replay.status == FAILED:
+            return
+        if self.archive is None:
+            replay.status = FAILED
+            return
+        replay.status = IN_PROGRESS
+        self.archive.prune(now)
+        while True:
+            publication = self.archive.after(replay.place, replay.start)
+            if publication is None or (replay.end is not None and publication.published_at > replay.end):
+                if replay.end is None or replay.end <= now:
+                    replay.status = COMPLETED
+                else:
+                    self._push(min(replay.end, now + 1.0), each, replay, replayed=True)
+                return
+            replay.place = publication.place
+            if each.passes(publication.attributes, _body_of(publication) if each.reads_body else None):
+                self._offer(each, publication, now, replayed=True)
+                self._push(now + 1.0 / self.replay_rate, each, replay, replayed=True)
+                return
+
+    # ---------------------------------------------------------------- deliveries
+
+    def _offer(self, each: FifoSubscriber, publication: Publication, now: float, *, replayed: bool) -> None:
+        arrives = each.begin(publication.group_id, now)
+        if arrives <= now:
+            each.end(publication, now, replayed=replayed)
+            return
+        each.pending += not replayed
+        each.replays_pending += replayed
+        self._push(arrives, each, publication, replayed=replayed)
+
+    def _push(self, time: float, each: FifoSubscriber, what: Publication | Replay, *, replayed: bool) -> None:
+        self._scheduled = order = self._scheduled + 1
+        heappush(self._due, (time, order, each, what, replayed))
+        if self.on_change is not None and self._due[0][1] == order:
+            self.on_change()
+
+    def advance(self, now: float) -> None:
+        """See `TopicFanout.advance`; replays go on, too."""
+        super().advance(now)
+        due = self._due
+        while due and due[0][0] <= now:
+            time, _, each, what, replayed = heappop(due)
+            if isinstance(what, Replay):
+                self._step(each, what, time)
+                continue
+            each.pending -= not replayed
+            each.replays_pending -= replayed
+            each.end(what, time, replayed=replayed)
+
+    def next_deadline(self) -> float | None:
+        """See `TopicFanout.next_deadline`."""
+        return self._due[0][0] if self._due else None
+
+    def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> FifoSubscriber:
+        queue = live_queue(subscription, endpoints, fifo=True)
+        name = f"{self.name}/{key}"
+        rng = self._rng if self._rng_of is None else self._rng_of(name)
+        return FifoSubscriber(subscription, name, queue, rng, since=self.published, blocks=self.blocks)
+
+    def check(self, *, deep: bool = True) -> None:
+        """Assert that the books balance; see `TopicFanout.check`.
+
+        Raises:
+            AuditError: says where they do not.
+        """
+        for each in self.subscriptions.values():
+            waiting = each.pending
+            if deep:
+                waiting = sum(
+                    entry[2] is each and not entry[4] and isinstance(entry[3], Publication) for entry in self._due
+                )
+            ended = each.delivered + each.filtered_out + each.delivery_failed + each.withheld
+            published = self.published - each.since
+            if each.pending != waiting or ended + waiting != published:
+                raise AuditError(f"{each!r}: of {published} published, {ended} have ended and {waiting} are waiting")
+
+
+def _is_active(replay: Replay | None) -> bool:
+    return replay is not None and replay.status in (PENDING, IN_PROGRESS)
+
+
+def _body_of(publication: Publication) -> object:
+    envelope = publication.envelope
+    text = published_text(
+        envelope.content,
+        publication.attributes,
+        envelope.number,
+        envelope.published_at,
+        publication.origin,
+        publication.origin_at,
+        publication.group_id,
+    )
+    return parse_body(text)
+
+
+def _enveloped(publication: Publication, *, replayed: bool) -> FifoEnvelope:
+    if not replayed:
+        return publication.envelope
+    copy = FifoEnvelope()
+    for name in ("route", "number", "content", "published_at", "sequence"):
+        setattr(copy, name, getattr(publication.envelope, name))
+    copy.replayed = True
+    return copy
+
+
+def _nowhere(_subscriber: Subscriber, _delivery: object) -> None:  # pragma: no cover - its topic schedules
+    raise NotImplementedError
