@@ -39,4 +39,6 @@ DEPARTURES = {
     "FIFO-VIS-1": "deletes by an expired handle",
     "FIFO-VIS-2": "changes visibility by an expired handle",
     "FIFO-VIS-4": "does not know attempt ids",
+    "SNS-FLT-2": "takes an absent key for a match only if nothing stands beside exists: false",
+    "SNS-FLT-10": "takes a prefix that is no text",
 }

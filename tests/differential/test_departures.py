@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("moto", reason="the comparison with moto needs it: pip install 'moto[sqs]'")
 
+from msgsim.bus.message import EPOCH
 from tests.differential.departures import DEPARTURES
+from tests.differential.topics import Sides
 from tests.differential.twins import ARN, TICK, Clock, Pair, Refusal, Twins, moto_on_a_clock
 
 INVALID = "InvalidParameterValue"
@@ -391,3 +393,23 @@ def test_receives_that_are_repeated(twins: Twins) -> None:
     grouped(twins, url, "a")
     for expected in ((["a"], ["a"]), (["a"], [])):
         assert twins.bodies(url, ReceiveRequestAttemptId="attempt") == expected
+
+
+# ---------------------------------------------------------------- topics
+
+
+@pytest.mark.rule("SNS-FLT-2")
+def test_absent_or_a_value(moto: tuple[Any, Clock]) -> None:
+    moto[1].now = EPOCH
+    attributes = {"k": {"DataType": "String", "StringValue": "a"}}
+    sides = Sides({"j": ["a", {"exists": False}]})
+    assert (sides.ours([attributes]), sides.theirs([attributes])) == (["0"], [])
+    sides = Sides({"j": [{"exists": False}]})
+    assert sides.ours([attributes]) == sides.theirs([attributes]) == ["0"]
+
+
+@pytest.mark.rule("SNS-FLT-10")
+@pytest.mark.usefixtures("moto")
+def test_a_prefix_that_is_no_text() -> None:
+    sides = Sides({"k": [{"prefix": 1}]})
+    assert (sides.ours([]), sides.theirs([])) == ("InvalidParameter", [])

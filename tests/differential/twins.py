@@ -122,7 +122,13 @@ def moto_on_a_clock() -> Iterator[tuple[Any, Clock]]:
     """A client of moto, and the clock that it goes by; no network, and no settings of whoever runs the tests."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_DEFAULT_PROFILE"):
+        for name in (
+            "AWS_PROFILE",
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_SNS",
+            "AWS_ENDPOINT_URL_SQS",
+            "AWS_DEFAULT_PROFILE",
+        ):
             patch.delenv(name, raising=False)
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             patch.setenv(name, "/dev/null")
