@@ -255,6 +255,7 @@ HEADER_VALUE = Quota("value of a header", 1, 995, "characters", "SES-SND-8")
 HEADER_BYTES = Quota("name and value of a header", 2, 996, "characters", "SES-SND-8")
 TAG_CHARACTERS = Quota("name or value of a message tag", 1, 256, "characters", "SES-SND-7")
 TAG_CHARACTERS_V1 = Quota("name or value of a message tag, API version 1", 1, 255, "characters", "SES-SND-7")
+TEMPLATE_BYTES = Quota("size of a template", 0, 512_000, "bytes", "SES-QUO-8")
 EVENT_HEADER_BYTES = Quota("headers in an event", 0, 10_240, "bytes", "SES-EVT-1")
 
 # ---------------------------------------------------------------- SES on the wire

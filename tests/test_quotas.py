@@ -69,6 +69,7 @@ ALL = {name: value for name, value in vars(quotas).items() if isinstance(value, 
         ("HEADER_BYTES", 2, 996, None),
         ("TAG_CHARACTERS", 1, 256, None),
         ("TAG_CHARACTERS_V1", 1, 255, None),
+        ("TEMPLATE_BYTES", 0, 512_000, None),
         ("EVENT_HEADER_BYTES", 0, 10_240, None),
     ],
 )
