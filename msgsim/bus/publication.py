@@ -46,7 +46,7 @@ class Envelope:
     def render(self, message: Message) -> str:
         """The JSON object of a notification, its keys in the order of the service (SNS-ENV-1).
 
-        Signature and links are placeholders, the same for all: nobody verifies or cancels a simulated subscription.
+        Links are placeholders, the same for all, and so is the signature unless the topic has a signer.
         """
         route = self.route
         arn = route.topic.arn
@@ -63,8 +63,9 @@ class Envelope:
             getattr(message, "group_id", None),
         )
         fields["Timestamp"] = iso_timestamp(route.topic.epoch + self.published_at)
-        fields["SignatureVersion"] = "1"
-        fields["Signature"] = "unsigned"
+        signer = route.topic.signer
+        fields["SignatureVersion"] = "1" if signer is None else signer.version
+        fields["Signature"] = "unsigned" if signer is None else signer.sign(fields)
         fields["SigningCertURL"] = f"{_URL}SimpleNotificationService-0.pem"
         fields["UnsubscribeURL"] = f"{_URL}?Action=Unsubscribe&SubscriptionArn={arn}:0"
         if route.attributes:

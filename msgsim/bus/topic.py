@@ -19,6 +19,7 @@ from msgsim.bus.filters import parse_body
 from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
 from msgsim.bus.queue import Queue
+from msgsim.bus.signing import Signer
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
 from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, choice, flag, listed
 from msgsim.distributions import Uniforms
@@ -213,6 +214,7 @@ class TopicFanout:
         base: where its ids begin.
         arn: its name in envelopes.
         reads_bodies: a filter looks at bodies.
+        signer: signs notifications; None for placeholders. A `msgsim.bus.signing.Signer` may be put here.
         unknown: the audience of a route that has not chosen one yet.
 
     Raises:
@@ -237,6 +239,7 @@ class TopicFanout:
         "on_change",
         "published",
         "reads_bodies",
+        "signer",
         "subscriptions",
         "unknown",
     )
@@ -268,6 +271,7 @@ class TopicFanout:
         self.arn = ARN + name
         self.epoch = epoch
         self.published = 0
+        self.signer: Signer | None = None
         self.clock: Callable[[], float] | None = None
         self.on_change: Callable[[], None] | None = None
         self._now = -inf

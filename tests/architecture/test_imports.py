@@ -5,7 +5,19 @@ import sys
 
 from tests.architecture.sources import ROOT
 
-HEAVY = ["boto3", "cattrs", "cyclopts", "hypothesis", "matplotlib", "numpy", "pandas", "rich", "scipy", "tomli_w"]
+HEAVY = [
+    "boto3",
+    "cattrs",
+    "cryptography",
+    "cyclopts",
+    "hypothesis",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "rich",
+    "scipy",
+    "tomli_w",
+]
 
 EDGES = ["cli", "frames", "plot", "report", "summary", "tables", "testing", "toml"]
 

@@ -81,7 +81,8 @@ def test_a_folder_of_sources_has_no_version(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_is_imported_is_declared() -> None:
     extras = PROJECT["optional-dependencies"]
-    declared = _names(PROJECT["dependencies"] + extras["pandas"] + extras["plot"] + extras["testing"])
+    kinds = ("pandas", "plot", "testing", "signing")
+    declared = _names(PROJECT["dependencies"] + [each for kind in kinds for each in extras[kind]])
     modules_of = {IMPORTED_AS.get(name, name) for name in declared}
     assert _imported(PACKAGE) - sys.stdlib_module_names - {"msgsim"} == modules_of
 
