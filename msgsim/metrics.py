@@ -129,6 +129,36 @@ CATALOGUE["FIFO queue"] = {
         ),
     ),
 }
+CATALOGUE["outbox with addresses"] = {
+    **CATALOGUE["outbox"],
+    **_table(
+        Metric("rejected", COUNTER, "recipients", "of emails refused for what they are, or while paused"),
+        Metric("hard_bounced", COUNTER, "recipients", "do not exist"),
+        Metric("soft_bounced", COUNTER, "recipients", "were given up"),
+        Metric("over_rate", COUNTER, "recipients", "of emails refused by the rate"),
+        Metric("over_quota", COUNTER, "recipients", "of emails refused by the daily quota"),
+        Metric("delayed", COUNTER, "recipients", "late, and told to be", "DeliveryDelay"),
+        Metric("infected", COUNTER, "recipients", "of emails accepted and not sent for a virus", "Reject"),
+        Metric("rendering_failed", COUNTER, "recipients", "of emails whose template lacked data", "RenderingFailure"),
+        Metric("opened", COUNTER, "times", "an email was opened", "Open"),
+        Metric("clicked", COUNTER, "times", "a link was followed", "Click"),
+        Metric(
+            "bounce_rate",
+            GAUGE,
+            "1",
+            "hard bounces by recipient, over the volume of its reputation, or all; its mean is over probes",
+            "Reputation.BounceRate",
+        ),
+        Metric(
+            "complaint_rate",
+            GAUGE,
+            "1",
+            "complaints by recipient, over the same; its mean is over probes",
+            "Reputation.ComplaintRate",
+        ),
+        Metric("paused", GAUGE, "1", "1 while every email is refused, else 0; its mean is over probes"),
+    ),
+}
 CATALOGUE["fair queue"] = {
     **CATALOGUE["queue"],
     **_table(
@@ -236,6 +266,8 @@ class Meter:
             self.table = "FIFO queue"
         elif self._fair is not None:
             self.table = "fair queue"
+        elif isinstance(live, SendingAccount) and live.outbox.knows_addresses:
+            self.table = "outbox with addresses"
         table = CATALOGUE[self.table].values()
         self.rows: dict[str, array[Any]] = {
             metric.name: array("q" if metric.shape == COUNTER or metric.unit not in {"s", "1"} else "d")
@@ -264,6 +296,8 @@ class Meter:
             gauge = {"utilization": live.busy / live.count if live.count else 0.0}
         elif isinstance(live, JoinState):
             gauge = {"open": live.opened - live.completed}
+        elif isinstance(live, SendingAccount) and "paused" in self.rows:
+            gauge = {**_rates(live), "paused": float(live.is_paused(now))}
         else:
             gauge = {}
         return {name: gauge[name] if name in gauge else getattr(live, name) for name in self.rows}
@@ -337,6 +371,15 @@ class Meter:
             groups = tuple(self._fair.named)
             labels = self._fair.labels[len(self._fair.labels) - len(samples["sojourn_time"]) :]
         return Record(self.kind, series, means, samples, self.table, groups, labels)
+
+
+def _rates(account: SendingAccount) -> dict[str, float]:
+    """By the reputation, or over all so far where nobody looks (CW-SES-2)."""
+    judged = account.reputation
+    if judged is not None:
+        return {"bounce_rate": judged.bounce_rate, "complaint_rate": judged.complaint_rate}
+    sent = account.recipients_accepted or 1
+    return {"bounce_rate": account.hard_bounced / sent, "complaint_rate": account.complained / sent}
 
 
 Reading: TypeAlias = tuple[float, list[list[float]]]

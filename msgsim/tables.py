@@ -171,6 +171,22 @@ def _workers(run: Run, name: str) -> str:
     return count(most) if fewest == most else f"{count(fewest)} to {count(most)}"
 
 
+def _final_share(metric: str) -> Cell:
+    def cell(run: Run, name: str) -> str:
+        value = run.final(name, metric) if metric in CATALOGUE[run.records[name].table] else 0.0
+        return share(value) if value else ""
+
+    return cell
+
+
+def _paused_from(run: Run, name: str) -> str:
+    """When an outbox was first found paused."""
+    if "paused" not in CATALOGUE[run.records[name].table]:
+        return ""
+    times, values = run.series(name, "paused")
+    return next((duration(at) for at, paused in zip(times, values, strict=True) if paused), "")
+
+
 _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
     (
         "Traffic",
@@ -257,6 +273,9 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
             Column("pending", "recipients", _stat("pending", "final", count), optional=True),
             Column("throttled", "recipients", _total("throttled")),
             Column("rejected", "recipients", _total("rejected"), optional=True),
+            Column("bounce rate", "at the end", _final_share("bounce_rate"), optional=True),
+            Column("complaint rate", "at the end", _final_share("complaint_rate"), optional=True),
+            Column("paused", "from", _paused_from, optional=True),
             Column("{event} to email", "p50", _stat("end_to_end_time", "p50", duration)),
             Column("{event} to email", "p99", _stat("end_to_end_time", "p99", duration)),
         ),

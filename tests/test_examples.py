@@ -14,6 +14,7 @@ from msgsim.files import example
 NAMES = [
     "appointment-reminders",
     "black-friday",
+    "bounce-loop",
     "hot-account",
     "incident-management",
     "month-end",
@@ -230,3 +231,22 @@ def test_examples_are_not_changed_by_running_them() -> None:
     with pytest.raises(MsgsimError):
         ms.load("order-processing").vary("workers.mailers.count", 0)
     assert ms.load("order-processing") == ms.load("order-processing")
+
+
+LOOP = "outboxes.shop.configuration_sets.news.events.0.enabled"
+
+
+@pytest.mark.slow
+@pytest.mark.rule("SES-REP-3")
+def test_bounce_loop_pauses_who_does_not_clean_the_list() -> None:
+    alone, cleaned = run("bounce-loop"), run("bounce-loop", (LOOP, True))
+    assert alone.final("shop", "paused") == 1
+    assert alone.total("shop", "rejected") > 5_000
+    assert alone.final("shop", "bounce_rate") > 0.12
+    assert cleaned.total("shop", "rejected") == 0
+    assert cleaned.final("shop", "bounce_rate") < 0.05
+    assert cleaned.total("shop", "bounced") < 350
+    assert cleaned.total("odd-feedback", "moved_in") == 0
+    times, paused = alone.series("shop", "paused")
+    first = next(at for at, value in zip(times, paused, strict=True) if value)
+    assert 86_400 < first < 1.5 * 86_400

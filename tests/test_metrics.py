@@ -229,3 +229,27 @@ def test_every_entity_has_every_metric_of_its_kind() -> None:
             else:
                 fractional = metric.shape == GAUGE and metric.unit in {"s", "1"}
                 assert record.series[metric.name].typecode == ("d" if fractional else "q")
+
+
+@pytest.mark.rule("CW-SES-1")
+@pytest.mark.rule("CW-SES-2")
+def test_an_outbox_that_looks_at_addresses_has_rates_and_more_counts() -> None:
+    def send(**outbox: Any) -> ms.Run:
+        scenario = ms.Scenario(
+            queues={"q": ms.Queue()},
+            outboxes={"ses": ms.Outbox(receivers=[ms.Receiver(unknown_users=0.5)], **outbox)},
+            traffic={"t": ms.Traffic(to="q", rate=1)},
+            workers={"w": ms.Workers(queue="q", count=1, service_time=0, on_success=[ms.SendEmail("ses")])},
+        )
+        return ms.simulate(scenario, until=1_000, seed=1)
+
+    usual = send()
+    assert usual.total("ses", "hard_bounced") == usual.total("ses", "Bounce") > 400
+    assert usual.final("ses", "Reputation.BounceRate") == usual.total("ses", "bounced") / usual.total("ses", "Send")
+    assert (usual.final("ses", "paused"), usual.total("ses", "rejected")) == (0, 0)
+    judged = send(reputation=ms.ReputationPolicy(grace=0))
+    assert judged.total("ses", "accepted") == 100
+    assert judged.final("ses", "paused") == 1
+    assert judged.final("ses", "bounce_rate") == judged.total("ses", "bounced") / 100
+    assert "paused" in judged.summary()
+    assert "paused" not in usual.summary()
