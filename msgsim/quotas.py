@@ -172,6 +172,14 @@ WILDCARDS = Quota("FilterPolicy wildcards", 0, 3, "* per pattern", "SNS-FLT-9")
 WILDCARD_POINTS = Quota("FilterPolicy wildcard complexity", 0, 100, "points", "SNS-FLT-9")
 
 # ---------------------------------------------------------------- topics: deliveries
+RETRIES = Quota("numRetries", 0, 100, "retries", "SNS-RTY-4", 3)
+RETRY_DELAY = Quota("minDelayTarget, maxDelayTarget", 1, 3_600, "s", "SNS-RTY-4", 20)
+RETRY_TIME = Quota("time of all retries", 0, 3_600, "s", "SNS-RTY-4")
+MAX_RECEIVES_PER_SECOND = Quota("maxReceivesPerSecond", 1, math.inf, "deliveries/s", "SNS-RTY-4")
+AWS_MANAGED_RETRIES = 100_015
+"""To queues, functions and streams, over 23 days (SNS-RTY-2)."""
+CUSTOMER_MANAGED_RETRIES = 50
+"""By email, SMS and push, over hours (SNS-RTY-2)."""
 
 # ---------------------------------------------------------------- FIFO topics, archives
 ARCHIVE_RETENTION = Quota("MessageRetentionPeriod of an archive", 1, 365, "days", "SNS-ARC-1")
