@@ -227,6 +227,16 @@ def test_no_subject_says_anything_about_a_patient() -> None:
     assert "{" not in action.subject
 
 
+@pytest.mark.rule("SES-CFG-1")
+def test_reminders_are_not_sent_in_the_clear() -> None:
+    scenario = ms.load("appointment-reminders")
+    assert scenario.outboxes["reminders"].configuration_sets["confidential"].tls == "REQUIRE"
+    open_receiver = scenario.vary("outboxes.reminders.receivers", [ms.Receiver(tls=False)])
+    finished = ms.simulate(open_receiver, until=4 * ms.HOUR)
+    assert finished.total("reminders", "delivered") == 0
+    assert finished.total("reminders", "bounced") == finished.total("reminders", "accepted") > 2_000
+
+
 def test_examples_are_not_changed_by_running_them() -> None:
     with pytest.raises(MsgsimError):
         ms.load("order-processing").vary("workers.mailers.count", 0)

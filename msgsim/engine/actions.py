@@ -82,6 +82,9 @@ class SendEmail(Action):
         outbox: name of the outbox.
         to, cc, bcc: addresses, with `{fields}` of the message.
         subject, body: with `{fields}` of the message.
+        html: the body as HTML, with `{fields}`; None for an email of plain text.
+        list_unsubscribe: addresses that end a subscription, with `{fields}`: `https://...` for one click, `mailto:...`
+            (SES-IDN-3).
         configuration_set: of the outbox, by name; None for the outbox's own (SES-CFG-1).
         tenant: of the outbox, by name, who sends it; None for nobody (SES-TEN-1).
         tags: message tags, which its events tell (SES-SND-7).
@@ -95,6 +98,10 @@ class SendEmail(Action):
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
     cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
     bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
+    html: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
+    list_unsubscribe: Sequence[str] = attrs.field(
+        default=(), converter=_addresses, validator=_check_addresses, kw_only=True
+    )
     configuration_set: str | None = text(None, optional=True, empty=False, kw_only=True)
     tenant: str | None = text(None, optional=True, empty=False, kw_only=True)
     tags: Mapping[str, Any] | None = attrs.field(default=None, converter=copied, validator=_check_tags, kw_only=True)
@@ -272,13 +279,16 @@ class Letter:
 
     def __init__(self, action: SendEmail, epoch: float) -> None:
         self.recipients = len(action.to) + len(action.cc) + len(action.bcc)
-        groups = (action.to, action.cc, action.bcc, (action.subject, action.body))
+        html = () if action.html is None else (action.html,)
+        groups = (action.to, action.cc, action.bcc, action.list_unsubscribe, html, (action.subject, action.body))
         self._parts = [[Template(item, "SendEmail", epoch) for item in group] for group in groups]
 
     def render(self, message: Message, now: float) -> Email:
         """The email for one message."""
-        to, cc, bcc, (subject, body) = ([item.fill(message, now) for item in group] for group in self._parts)
-        return Email(to, subject=subject, body=body, cc=cc, bcc=bcc)
+        texts = ([item.fill(message, now) for item in group] for group in self._parts)
+        to, cc, bcc, unsubscribe, html, (subject, body) = texts
+        page = html[0] if html else None
+        return Email(to, subject=subject, body=body, cc=cc, bcc=bcc, html=page, list_unsubscribe=unsubscribe)
 
     def addresses(self, message: Message, now: float) -> tuple[str, ...]:
         """Whom the email goes to, without building the rest of it."""

@@ -214,6 +214,16 @@ class TestCircles:
                 ms.Scenario(**parts)
 
 
+@pytest.mark.rule("SES-IDN-3")
+def test_an_email_with_html_and_one_click() -> None:
+    action = ms.SendEmail("ses", html="<p>{n}</p>", list_unsubscribe="https://example.com/leave?who={n}")
+    sim = ms.Simulation(loop(("workers.senders.on_success", [action])), seed=1)
+    sim.run(60)
+    email = sim.outboxes["ses"].sent[0].email
+    assert (email.html, email.list_unsubscribe) == ("<p>1</p>", ("https://example.com/leave?who=1",))
+    assert email.one_click
+
+
 def test_a_queue_of_events_gets_messages_without_a_group() -> None:
     assert "feedback" in loop().flows().ungrouped
 
