@@ -527,6 +527,12 @@ class SendingAccount(Standing):
             self.end_to_end.extend(repeat(now - origin_at, recipients))
         return True
 
+    def search(
+        self, *, to: str | None = None, subject: str | None = None, since: float = -inf, until: float = inf
+    ) -> SentMail:
+        """Those of the sent emails that fit; see `SentMail.search`."""
+        return self.sent.search(to=to, subject=subject, since=since, until=until)
+
     def sent_last_24_hours(self, now: float) -> int:
         """Recipients that count against the daily quota at `now` [s].
 
