@@ -265,4 +265,4 @@ def _text(value: Any) -> str:
         return value or ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -434,7 +434,7 @@ class SendingAccount(Standing):
         try:
             check_email(email)
             self._check_sender(email)
-        except MessageRejected:
+        except BusError:
             self.rejected += recipients
             raise
         scenes = (simulated(listed_address(written)) for written in email.recipients)

@@ -1,5 +1,6 @@
 """Templates of emails, filled and not to be filled."""
 
+import json
 from typing import Any
 
 import pytest
@@ -41,6 +42,10 @@ def filled(source: str, data: dict[str, Any]) -> str:
 )
 def test_what_it_becomes(source: str, data: dict[str, Any], text: str) -> None:
     assert filled(source, data) == text
+
+
+def test_what_json_does_not_have_is_written_as_its_text() -> None:
+    assert filled("{{a}}", {"a": {"b": Email}}) == json.dumps({"b": str(Email)})
 
 
 def test_html_is_escaped_text_is_not() -> None:

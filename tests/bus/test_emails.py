@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from msgsim.bus.emails import Attachment, Email, check_email, check_tags
+from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.errors import BusError, DeclarationError, InvalidParameterValue, MessageRejected
 from msgsim.quotas import MESSAGE_BYTES_V1
 
@@ -182,3 +183,10 @@ def test_an_html_part_that_no_encoding_carries_is_refused() -> None:
 def test_a_local_part_beyond_ascii_is_refused_in_the_words_of_the_service() -> None:
     with pytest.raises(BusError, match="Local address contains control or whitespace"):
         check_email(Email("jörg@x.org"))
+
+
+def test_an_outbox_counts_what_it_refuses_for_a_tag() -> None:
+    account = SendingAccount(Outbox())
+    with pytest.raises(InvalidParameterValue):
+        account.send_email(Email(["a@x.org", "b@x.org"], tags={"a b": "c"}), 0.0)
+    assert (account.rejected, account.accepted) == (2, 0)
