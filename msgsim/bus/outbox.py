@@ -279,7 +279,6 @@ class SendingAccount(Standing):
     """
 
     __slots__ = (
-        "_addressees",
         "_burst",
         "_daily_quota",
         "_deliveries",
@@ -351,7 +350,6 @@ class SendingAccount(Standing):
         self._looking = False
         self._deliveries: Deliveries | None = None
         self._source = EventSource(sender=outbox.sender, epoch=epoch)
-        self._addressees: Sequence[Addressee] = ()
         self._on_event: Listener | None = None
         self._terms = self.terms()
         if outbox.knows_addresses:
@@ -443,7 +441,7 @@ class SendingAccount(Standing):
         email_id = self._id_base + self.accepted + 1
         origin_id = email_id if origin_id is None else origin_id
         origin_at = now if origin_at is None else origin_at
-        if not self.try_send(recipients, now, origin_at, origin_id, email, None, terms):
+        if not self.try_send_on(terms or self._terms, recipients, now, origin_at, origin_id, email):
             kind, reason = self.refusal
             raise kind(reason)
         return format_id(email_id)
@@ -456,7 +454,6 @@ class SendingAccount(Standing):
         origin_id: int,
         content: Email | EmailContent,
         cause: object = None,
-        terms: Terms | None = None,
     ) -> bool:
         """Send an email that is known to be well-formed, without building it.
 
@@ -467,7 +464,6 @@ class SendingAccount(Standing):
             origin_id: the id of that event.
             content: the email, or what renders it when somebody looks; the sandbox looks at each.
             cause: the message that `content` is rendered for.
-            terms: of `SendingAccount.terms`; None for the usual ones.
 
         Returns:
             Whether it was accepted; if not, `refusal` says why.
@@ -484,16 +480,13 @@ class SendingAccount(Standing):
         events = self._events
         if events and events[0][0] <= now:
             self._outcomes.settle(now)
-        counted = recipients
         if self.paused or self._looking:
-            counted = self._admit(recipients, now, content, cause, terms or self._terms)
-            if counted < 0:
-                return False
+            return self._send_looking(recipients, now, (origin_id, origin_at), content, cause, self._terms)
 
         second = now // 1.0
         if second != self._second:
             self._turn(second)
-        if self._used + counted > self._daily_quota and counted:
+        if self._used + recipients > self._daily_quota:
             self.refusal = OVER_DAILY_QUOTA
             self.over_quota += recipients
             return False
@@ -510,15 +503,15 @@ class SendingAccount(Standing):
             self._tokens = tokens - recipients
             self._filled_at = now
 
-        self._used += counted
-        self._second_used += counted
+        self._used += recipients
+        self._second_used += recipients
         self.recipients_accepted += recipients
         self.accepted = accepted = self.accepted + 1
         records = self._records
         if records is not None:
             records.append((self._id_base + accepted, now, origin_id, origin_at, content, cause))
         if not self._quiet:
-            self._dispatch(recipients, now, (origin_id, origin_at), content, cause, terms or self._terms)
+            self._dispatch(recipients, now, origin_at)
             return True
         self.delivered += recipients
         if recipients == 1:
@@ -527,11 +520,34 @@ class SendingAccount(Standing):
             self.end_to_end.extend(repeat(now - origin_at, recipients))
         return True
 
-    def search(
-        self, *, to: str | None = None, subject: str | None = None, since: float = -inf, until: float = inf
-    ) -> SentMail:
-        """Those of the sent emails that fit; see `SentMail.search`."""
-        return self.sent.search(to=to, subject=subject, since=since, until=until)
+    def try_send_on(
+        self,
+        terms: Terms,
+        recipients: int,
+        now: float,
+        origin_at: float,
+        origin_id: int,
+        content: Email | EmailContent,
+        cause: object = None,
+    ) -> bool:
+        """The same on terms of one's own; see `try_send`.
+
+        Args:
+            terms: of `SendingAccount.terms`.
+            recipients: how many; trusted.
+            now: simulated time [s].
+            origin_at: when the traffic event that caused it happened [s].
+            origin_id: the id of that event.
+            content: the email, or what renders it.
+            cause: the message that `content` is rendered for.
+        """
+        if not self._looking:
+            return self.try_send(recipients, now, origin_at, origin_id, content, cause)
+        if not now >= self._now:
+            raise TimeRanBackwards.at(self.name, now, self._now)
+        self._now = now
+        self._outcomes.settle(now)
+        return self._send_looking(recipients, now, (origin_id, origin_at), content, cause, terms)
 
     def sent_last_24_hours(self, now: float) -> int:
         """Recipients that count against the daily quota at `now` [s].
@@ -594,23 +610,79 @@ class SendingAccount(Standing):
         if sender is not None and sender != self.outbox.sender and (self.outbox.verified or self.outbox.sandbox):
             refuse_unverified([] if self._verified.covers(sender) else [sender])
 
-    def _admit(self, recipients: int, now: float, content: Email | EmailContent, cause: object, terms: Terms) -> int:
-        """How many recipients of an email count against the daily quota (SES-QUO-7); -1 if it is refused."""
-        if self.paused or (self.reputation is not None and self.reputation.status(now) == SHUTDOWN):
-            self.refusal = PAUSED
-        elif terms.tenant is not None and not terms.tenant.may_send:
-            self.refusal = SendingPaused, f"Email sending is paused for the tenant {terms.tenant.name}"
-        elif terms.configuration_set in self._stopped:
-            self.refusal = SendingPaused, f"Email sending is paused for the configuration set {terms.configuration_set}"
-        else:
+    def _send_looking(
+        self,
+        recipients: int,
+        now: float,
+        origin: tuple[int, float],
+        content: Email | EmailContent,
+        cause: object,
+        terms: Terms,
+    ) -> bool:
+        """Send an email of an account that looks at addresses, or refuse it; or one of any account that is paused."""
+        refusal = self._stop(now, terms)
+        addressees: Sequence[Addressee] = ()
+        if refusal is None:
             try:
-                self._addressees = addressees = self._look_at(content, cause, now)
+                addressees = self._look_at(content, cause, now)
             except MessageRejected as error:
-                self.refusal = MessageRejected, str(error)
-            else:
-                return sum(addressee.scene is None for addressee in addressees)
-        self.rejected += recipients
-        return -1
+                refusal = MessageRejected, str(error)
+        if refusal is not None:
+            self.refusal = refusal
+            self.rejected += recipients
+            return False
+        if not self._take(recipients, sum(addressee.scene is None for addressee in addressees), now):
+            return False
+        self.recipients_accepted += recipients
+        self.accepted += 1
+        number = self._id_base + self.accepted
+        if self._records is not None:
+            self._records.append((number, now, *origin, content, cause))
+        head = self._events[0][0] if self._events else inf
+        mailing = Mailing(
+            self._source,
+            number,
+            now,
+            content,
+            cause,
+            tags=terms.tags,
+            configuration_set=terms.configuration_set,
+            tenant=None if terms.tenant is None else terms.tenant.name,
+        )
+        self.look().accept(mailing, addressees, terms, origin)
+        self._tell_driver(head)
+        return True
+
+    def _stop(self, now: float, terms: Terms) -> Refusal | None:
+        """Why nothing may be sent at all (SES-REP-3, SES-TEN-1); None if it may."""
+        if self.paused or (self.reputation is not None and self.reputation.status(now) == SHUTDOWN):
+            return PAUSED
+        if terms.tenant is not None and not terms.tenant.may_send:
+            return SendingPaused, f"Email sending is paused for the tenant {terms.tenant.name}"
+        if terms.configuration_set in self._stopped:
+            return SendingPaused, f"Email sending is paused for the configuration set {terms.configuration_set}"
+        return None
+
+    def _take(self, recipients: int, counted: int, now: float) -> bool:
+        """Take recipients out of rate and quota as `try_send` does, `counted` of them out of the quota (SES-QUO-7)."""
+        second = now // 1.0
+        if second != self._second:
+            self._turn(second)
+        if counted and self._used + counted > self._daily_quota:
+            self.refusal = OVER_DAILY_QUOTA
+            self.over_quota += recipients
+            return False
+        if self._rate is not None:
+            tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+            if tokens < min(recipients, self._burst) - RATE_TOLERANCE:
+                self.refusal = OVER_RATE
+                self.over_rate += recipients
+                return False
+            self._tokens = tokens - recipients
+            self._filled_at = now
+        self._used += counted
+        self._second_used += counted
+        return True
 
     def _look_at(self, content: Email | EmailContent, cause: object, now: float) -> Sequence[Addressee]:
         """Whom an email goes to.
@@ -637,30 +709,13 @@ class SendingAccount(Standing):
         while past and past[0][0] + QUOTA_WINDOW.low <= second:
             self._used -= past.popleft()[1]
 
-    def _dispatch(
-        self,
-        recipients: int,
-        now: float,
-        origin: tuple[int, float],
-        content: Email | EmailContent,
-        cause: object,
-        terms: Terms,
-    ) -> None:
-        """Begin the deliveries of an accepted email."""
+    def _dispatch(self, recipients: int, now: float, origin_at: float) -> None:
+        """Begin the deliveries of an accepted email whose addresses nobody looks at."""
         head = self._events[0][0] if self._events else inf
-        if self._deliveries is None:
-            self._outcomes.begin(recipients, now, origin[1])
-        else:
-            mailing = Mailing(
-                self._source,
-                self._id_base + self.accepted,
-                now,
-                content,
-                cause,
-                tags=terms.tags,
-                configuration_set=terms.configuration_set,
-                tenant=None if terms.tenant is None else terms.tenant.name,
-            )
-            self._deliveries.accept(mailing, self._addressees, terms, origin)
+        self._outcomes.begin(recipients, now, origin_at)
+        self._tell_driver(head)
+
+    def _tell_driver(self, head: float) -> None:
+        """Tell whoever drives the account if its next deadline is earlier than `head` [s]."""
         if self.on_change is not None and self._events and self._events[0][0] < head:
             self.on_change()

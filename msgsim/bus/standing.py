@@ -115,6 +115,8 @@ class Standing(Books, ABC):
         if standing is not None:
             judges.append(standing)
         pool = None if declared.pool is None else self._named("pool", declared.pool, self.pools)
+        if name is not None or standing is not None:
+            self.look()
         limit = self.outbox.max_delivery_time
         return Terms(name, declared, limit, tags=tags, tenant=standing, pool=pool, judges=judges)
 

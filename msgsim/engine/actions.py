@@ -319,13 +319,13 @@ class SendEmailOnTermsStep:
     def __init__(self, action: SendEmail, account: SendingAccount, epoch: float) -> None:
         self._letter = Letter(action, epoch)
         self._recipients = self._letter.recipients
-        self._send = account.try_send
+        self._send = account.try_send_on
         self._terms = account.terms(action.configuration_set, tenant=action.tenant, tags=action.tags)
 
     def __call__(self, message: Message, now: float) -> bool:
         """Send, or be refused."""
         origin = message.number if message.origin is None else message.origin
-        return self._send(self._recipients, now, message.origin_at, origin, self._letter, message, self._terms)
+        return self._send(self._terms, self._recipients, now, message.origin_at, origin, self._letter, message)
 
 
 def send_email_step(action: SendEmail, account: SendingAccount, epoch: float) -> Step:

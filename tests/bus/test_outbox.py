@@ -6,7 +6,7 @@ import random
 import re
 from fractions import Fraction
 from math import inf, nan, nextafter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -477,6 +477,46 @@ class TestDailyQuota:
             assert sends(account, count, now) == fits
             if fits:
                 accepted.append((now, count))
+
+
+class TestLooking:
+    """An account that looks at addresses keeps the same quotas by another way."""
+
+    @pytest.mark.rule("SES-QUO-5")
+    @given(data=st.data())
+    def test_it_accepts_and_refuses_the_same(self, data: st.DataObject) -> None:
+        quotas: dict[str, Any] = {
+            "max_send_rate": data.draw(st.sampled_from([None, 0.5, 2.0])),
+            "max_24_hour_send": data.draw(st.sampled_from([None, 5, 20])),
+        }
+        if quotas["max_send_rate"] is not None:
+            quotas["burst"] = data.draw(st.sampled_from([None, 1, 3.5]))
+        counting = SendingAccount(Outbox(**quotas))
+        looking = SendingAccount(Outbox(**quotas, suppressed_reasons=()))
+        now = 0.0
+        for _ in range(data.draw(st.integers(1, 12))):
+            now += data.draw(st.sampled_from([0.0, 0.25, 1.0, 2.0, 43_200.0, 86_399.0]))
+            recipients = data.draw(st.integers(1, 6))
+            email = Email([f"{each}@x.org" for each in range(recipients)])
+            accepted = counting.try_send(recipients, now, now, 1, email)
+            assert looking.try_send(recipients, now, now, 1, email) == accepted
+            assert looking.refusal == counting.refusal
+            assert looking.sent_last_24_hours(now) == counting.sent_last_24_hours(now)
+        for name in ("accepted", "recipients_accepted", "delivered", "over_rate", "over_quota", "end_to_end"):
+            assert getattr(looking, name) == getattr(counting, name)
+        looking.check()
+
+    def test_terms_that_say_nothing_do_not_make_it_look(self) -> None:
+        account = SendingAccount(Outbox())
+        terms = account.terms(tags={"kind": "weekly"})
+        assert account.try_send_on(terms, 3, 0.0, 0.0, 1, Email("ann@x.org"))
+        assert account.delivered == 3
+
+    def test_on_terms_time_does_not_run_backwards_either(self) -> None:
+        account = SendingAccount(Outbox(suppressed_reasons=()))
+        account.advance(5.0)
+        with pytest.raises(TimeRanBackwards):
+            account.try_send_on(account.terms(), 1, 4.0, 4.0, 1, Email("ann@x.org"))
 
 
 class TestDelivery:
