@@ -190,6 +190,10 @@ GROUP_RATE = Quota("publishes to a message group of a FIFO topic", 1, 300, "mess
 # ---------------------------------------------------------------- topics on the wire, SMS
 PUBLISH_ENTRIES = Quota("PublishBatchRequestEntries", 1, 10, "entries", "SNS-PUB-6")
 TOPICS = Quota("topics", 0, 100_000, "topics", "SNS-QUO-1")
+FIFO_TOPICS = Quota("FIFO topics", 0, 1_000, "FIFO topics", "SNS-QUO-1")
+SUBSCRIPTIONS = Quota("subscriptions", 0, 12_500_000, "subscriptions of a topic", "SNS-SUB-5")
+FIFO_SUBSCRIPTIONS = Quota("subscriptions", 0, 100, "subscriptions of a FIFO topic", "SNS-SUB-5")
+FIREHOSE_SUBSCRIPTIONS = Quota("Firehose subscriptions", 0, 5, "Firehose subscriptions of a topic", "SNS-SUB-5")
 PENDING_SUBSCRIPTIONS = Quota("pending subscriptions", 0, 5_000, "subscriptions of an account", "SNS-SUB-2")
 FILTER_POLICIES_OF_TOPIC = Quota("filter policies", 0, 200, "policies of a topic", "SNS-FLT-8")
 FILTER_POLICIES_OF_ACCOUNT = Quota("filter policies", 0, 10_000, "policies of an account", "SNS-FLT-8")

@@ -212,6 +212,24 @@ class FifoFanout(TopicFanout):
             Throttled: too many publishes (SNS-QUO-2).
             TimeRanBackwards: `now` is earlier than at the last call.
         """
+        given: dict[str, Any] = {"attributes": attributes, "subject": subject, "group_id": group_id}
+        return self.publish_numbered(body, now, **given, deduplication_id=deduplication_id)[0]
+
+    def publish_numbered(
+        self,
+        body: str,
+        now: float,
+        *,
+        attributes: Attributes | None = None,
+        subject: str | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+    ) -> tuple[str, str]:
+        """The same.
+
+        Returns:
+            The id of the publish and its sequence number; of a duplicate, those of the first.
+        """
         self.advance(now)
         check_publish(body, attributes, subject)
         if group_id is None:
@@ -226,7 +244,8 @@ class FifoFanout(TopicFanout):
         route = self.route(dict(attributes) if attributes else None, subject)
         if self.throughput is not None:
             self.throughput.charge(group_id, len(body.encode(errors="surrogatepass")), now)
-        return format_id(self.accept(route, body, now, None, now, group_id, deduplication_id))
+        number = self.accept(route, body, now, None, now, group_id, deduplication_id)
+        return format_id(number), self._sequence(number - self.base)
 
     def fan_out(
         self,
@@ -283,7 +302,7 @@ class FifoFanout(TopicFanout):
         envelope.number = number
         envelope.content = content
         envelope.published_at = now
-        envelope.sequence = str(FIRST_SEQUENCE_NUMBER + SEQUENCE_STEP * place)
+        envelope.sequence = self._sequence(place)
         envelope.replayed = False
         cause = number if origin is None else origin
         publication = Publication(envelope, route.attributes, cause, origin_at, group_id, deduplication_id, place)
@@ -299,6 +318,38 @@ class FifoFanout(TopicFanout):
             else:
                 each.filtered_out += 1
         return number
+
+    def set_deduplication(self, *, content_based: bool | None = None, scope: str | None = None) -> None:
+        """Change what ids for deduplication are taken from, and what they are unique within, for later publishes.
+
+        Args:
+            content_based: see `Topic.content_based_deduplication`; None to leave it.
+            scope: see `Topic.throughput_scope`; None to leave it. What was known of the other scope is forgotten,
+                which is an assumption.
+
+        Raises:
+            DeclarationError: no scope.
+            InvalidParameter: back from "MessageGroup" to "Topic" (SNS-FIFO-2).
+        """
+        present = self.declaration
+        changed = attrs.evolve(
+            present,
+            content_based_deduplication=present.content_based_deduplication if content_based is None else content_based,
+            throughput_scope=present.throughput_scope if scope is None else scope,
+        )
+        if changed.throughput_scope != present.throughput_scope:
+            if changed.throughput_scope == TOPIC_SCOPE:
+                raise InvalidParameter(
+                    "Invalid parameter: FifoThroughputScope Reason: a topic cannot go back from MessageGroup to Topic"
+                )
+            self._memory = Deduplication()
+            self.throughput = TopicThroughput(changed.throughput_scope) if changed.throttled else None
+        self.declaration = changed
+
+    @staticmethod
+    def _sequence(place: int) -> str:
+        """The sequence number of a publish by its place, as the service writes it."""
+        return str(FIRST_SEQUENCE_NUMBER + SEQUENCE_STEP * place)
 
     # ---------------------------------------------------------------- the archive
 

@@ -1,5 +1,9 @@
 """Time stamps as the services write them, from seconds: `bus/` has no calendar of the machine it runs on."""
 
+import re
+
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d{1,9})?Z", re.ASCII)
+
 _DAYS_TO_MARCH_OF_YEAR_0 = 719_468
 """Days from 0000-03-01 to 1970-01-01: years that begin in March have their leap day at the end."""
 
@@ -42,3 +46,34 @@ def _date(days: int) -> tuple[int, int, int]:
     next_year = months_after_march > 9  # noqa: PLR2004 - January and February are the last two months
     year = 400 * era + year_of_era + next_year
     return year, months_after_march + (-9 if next_year else 3), day
+
+
+def seconds_of(stamp: str) -> float | None:
+    """The seconds since 1970-01-01T00:00:00Z of a UTC time stamp; None if it is none (SNS-ARC-2).
+
+    Args:
+        stamp: `YYYY-MM-DDThh:mm:ssZ`, with up to nine digits of a fraction of the second.
+
+    >>> seconds_of("2026-01-01T00:00:00.250Z")
+    1767225600.25
+    """
+    found = _STAMP.fullmatch(stamp)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    begun = year - (month <= 2)  # noqa: PLR2004 - January and February belong to the year before
+    months_after_march = (month + 9) % 12
+    days = (
+        _DAYS_IN_YEAR * begun
+        + begun // 4
+        - begun // 100
+        + begun // 400
+        + (_DAYS_IN_MARCH_TO_JULY * months_after_march + 2) // 5
+        + day
+        - 1
+        - _DAYS_TO_MARCH_OF_YEAR_0
+    )
+    whole = ((24 * days + hour) * 60 + minute) * 60 + second
+    if iso_timestamp(whole)[:19] != stamp[:19]:  # no such day, hour, minute or second
+        return None
+    return whole + float(found[7] or 0)

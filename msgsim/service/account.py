@@ -9,6 +9,7 @@ from math import floor, inf
 from typing import Any, TypeAlias
 
 from msgsim.bus.fifo import FifoQueue
+from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.message import EPOCH, format_id
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import Outbox, SendingAccount
@@ -45,7 +46,9 @@ class Account:
             lags, whether throughput is throttled, the set of quotas.
         creation_lag: until requests find a new queue [s] (SQS-Q-5).
         deletion_lag: until requests do not find a deleted queue any more [s]; what they do to it is lost (SQS-Q-3).
-        publish_quota: of all its topics together (SNS-QUO-1); None for no limit.
+        publish_quota: of all its standard topics together (SNS-QUO-1); None for no limit.
+        fifo_publish_quota: of all its FIFO topics together; None for no limit.
+        throttled_topics: FIFO topics that are created have limits of their own, too (SNS-QUO-2).
         sms: its text messages; None for those of an account without limits (SNS-SMS-2).
 
     Attributes:
@@ -53,7 +56,9 @@ class Account:
             those of a simulation, which drives them then.
         topics: the same.
         tasks: move tasks that run (SQS-MOV-5).
-        publish_quota: of all its topics together; None for no limit.
+        publish_quota: of all its standard topics together; None for no limit.
+        fifo_publish_quota: of all its FIFO topics together; None for no limit.
+        throttled_topics: FIFO topics that are created have limits of their own, too.
         sms: its text messages.
         texted: publishes to telephone numbers.
         outbox: live, of the whole account.
@@ -71,6 +76,7 @@ class Account:
         "creation_lag",
         "deletion_lag",
         "epoch",
+        "fifo_publish_quota",
         "outbox",
         "publish_quota",
         "queues",
@@ -80,6 +86,7 @@ class Account:
         "sms",
         "tasks",
         "texted",
+        "throttled_topics",
         "topics",
     )
 
@@ -95,6 +102,8 @@ class Account:
         creation_lag: float = 0.0,
         deletion_lag: float = 0.0,
         publish_quota: PublishQuota | None = None,
+        fifo_publish_quota: PublishQuota | None = None,
+        throttled_topics: bool = False,
         sms: SmsSender | None = None,
     ) -> None:
         check_epoch("Account.epoch", epoch)
@@ -119,6 +128,8 @@ class Account:
         self.topics: dict[str, TopicFanout] = {}
         self._topic_records: dict[str, TopicRecord] = {}
         self.publish_quota = publish_quota
+        self.fifo_publish_quota = fifo_publish_quota
+        self.throttled_topics = throttled_topics
         self.sms = sms or SmsSender()
         self.texted = 0
         # Ids come from names. A queue may be called as a topic is: so only queues go by their bare names (SNS-ENV-3).
@@ -218,13 +229,20 @@ class Account:
         """What is known about a topic beside itself."""
         return self._topic_records.setdefault(name, TopicRecord())
 
-    def add_topic(self, name: str) -> TopicFanout:
-        """Make a topic; one that has the name of a deleted one has other ids."""
+    def add_topic(self, name: str, topic: Topic | None = None) -> TopicFanout:
+        """Make a topic; one that has the name of a deleted one has other ids.
+
+        Args:
+            name: with ".fifo", if it is a FIFO topic.
+            topic: its declaration, without subscriptions; None for a standard topic.
+        """
         arn = self.arn("sns", name)
         record = self.topic_record(name)
         record.made += 1
         unique = arn if record.made == 1 else f"{arn}#{record.made}"
-        live = self.topics[name] = TopicFanout(Topic(), unique, rng=self.rng, epoch=self.epoch)
+        declared = topic or Topic()
+        kind = FifoFanout if declared.fifo else TopicFanout
+        live = self.topics[name] = kind(declared, unique, rng=self.rng, epoch=self.epoch)
         live.arn = arn
         return live
 

@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgsim.bus.deduplication import content_id
+from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.filters import parse_body
 from msgsim.bus.message import format_id, id_base
 from msgsim.bus.topic import TopicFanout
 from msgsim.errors import BusError, InvalidParameter, ServiceError
 from msgsim.quotas import PUBLISH_BYTES, PUBLISH_ENTRIES
+from msgsim.service import sns_fifo
 from msgsim.service.account import Account
 from msgsim.service.message_attributes import from_wire, wire_bytes
 from msgsim.service.sns_refusals import SNS, WORDING, invalid, topic_of
@@ -34,7 +37,7 @@ def publish(account: Account, params: Mapping[str, Any], now: float) -> dict[str
     if targets[0] == "TargetArn" and account.topic_named(arn) is None:
         raise invalid("TargetArn", "No endpoint found for the target arn specified")
     _, topic = topic_of(account, arn)
-    _charge(account, now, 1)
+    _charge(account, topic, now, 1)
     return _publish_one(topic, params, now)
 
 
@@ -43,7 +46,10 @@ def publish_batch(account: Account, params: Mapping[str, Any], now: float) -> di
     _, topic = topic_of(account, params["TopicArn"])
     entries: Sequence[Mapping[str, Any]] = params["PublishBatchRequestEntries"]
     _check_entries(entries)
-    _charge(account, now, len(entries))
+    if isinstance(topic, FifoFanout):
+        for entry in entries:
+            sns_fifo.check_entry(topic, entry)
+    _charge(account, topic, now, len(entries))
     successful, failed = [], []
     for entry in entries:
         try:
@@ -54,9 +60,10 @@ def publish_batch(account: Account, params: Mapping[str, Any], now: float) -> di
     return {"Successful": successful, "Failed": failed}
 
 
-def _charge(account: Account, now: float, messages: int) -> None:
-    if account.publish_quota is not None:
-        account.publish_quota.charge(now, messages)
+def _charge(account: Account, topic: TopicFanout, now: float, messages: int) -> None:
+    quota = account.fifo_publish_quota if topic.fifo else account.publish_quota
+    if quota is not None:
+        quota.charge(now, messages)
 
 
 def _publish_one(topic: TopicFanout, params: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -70,15 +77,18 @@ def _publish_one(topic: TopicFanout, params: Mapping[str, Any], now: float) -> d
         attributes = {}
     elif structure is not None:
         raise invalid("MessageStructure", f"{structure} is none; allowed: json")
-    message_id = topic.publish(
-        message,
-        now,
-        attributes=attributes,
-        subject=params.get("Subject"),
-        group_id=params.get("MessageGroupId"),
-        deduplication_id=params.get("MessageDeduplicationId"),
-    )
-    return {"MessageId": message_id}
+    given: dict[str, Any] = {
+        "attributes": attributes,
+        "subject": params.get("Subject"),
+        "group_id": params.get("MessageGroupId"),
+        "deduplication_id": params.get("MessageDeduplicationId"),
+    }
+    if not isinstance(topic, FifoFanout):
+        return {"MessageId": topic.publish(message, now, **given)}
+    if structure == "json" and topic.declaration.content_based_deduplication and given["deduplication_id"] is None:
+        given["deduplication_id"] = content_id(params["Message"])
+    message_id, sequence = topic.publish_numbered(message, now, **given)
+    return {"MessageId": message_id, "SequenceNumber": sequence}
 
 
 def _check_name(name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from msgsim.bus.policies import PolicyRefusal
 from msgsim.bus.policy_source import source_of
 from msgsim.bus.topic import TopicFanout
-from msgsim.errors import DeclarationError, InvalidParameter, ServiceError, Throttled
+from msgsim.errors import DeclarationError, InvalidParameter, ReplayLimitExceeded, ServiceError, Throttled
 from msgsim.service.account import Account
 from msgsim.service.message_attributes import Wording
 from msgsim.service.operation import Service
@@ -14,9 +14,9 @@ from msgsim.service.parameters import Missing
 
 SNS = Service(
     missing=Missing("InvalidParameter", "Invalid parameter: {} Reason: no value for required parameter"),
-    codes={Throttled: ("Throttled", 429)},
+    codes={Throttled: ("Throttled", 429), ReplayLimitExceeded: ("ReplayLimitExceeded", 403)},
 )
-"""How SNS answers; its refusals (SNS-QUO-3)."""
+"""How SNS answers; its refusals (SNS-QUO-3, SNS-ARC-3)."""
 
 WORDING = Wording(
     code="ParameterValueInvalid",

@@ -8,12 +8,21 @@ from typing import Any
 import attrs
 
 from msgsim.bus.complexity import check_bytes
+from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.filters import parse_body
-from msgsim.bus.standard import StandardQueue
 from msgsim.bus.subscription import PROTOCOLS, Subscription
 from msgsim.bus.topic import TopicFanout
-from msgsim.errors import DeclarationError, InvalidParameter, ServiceError
-from msgsim.quotas import FILTER_POLICIES_OF_ACCOUNT, FILTER_POLICIES_OF_TOPIC, PENDING_SUBSCRIPTIONS, TOKEN_TIME
+from msgsim.errors import BusError, DeclarationError, InvalidParameter, ServiceError
+from msgsim.quotas import (
+    FIFO_SUBSCRIPTIONS,
+    FILTER_POLICIES_OF_ACCOUNT,
+    FILTER_POLICIES_OF_TOPIC,
+    FIREHOSE_SUBSCRIPTIONS,
+    PENDING_SUBSCRIPTIONS,
+    SUBSCRIPTIONS,
+    TOKEN_TIME,
+)
+from msgsim.service import sns_fifo
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import flag, invalid, page, refused_subscription, topic_of
 from msgsim.service.topic_record import Pending, SubscriptionKey
@@ -21,7 +30,7 @@ from msgsim.service.topic_record import Pending, SubscriptionKey
 CONFIRMED_BY_ENDPOINT = ("http", "https", "email", "email-json")
 """Protocols whose endpoints must confirm a subscription (SNS-SUB-2)."""
 
-ATTRIBUTES = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
+ATTRIBUTES = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "ReplayPolicy")
 """Attributes of a subscription that something here heeds; the service has more (SNS-SUB-8)."""
 
 _PENDING = "pending confirmation"
@@ -34,22 +43,31 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
     record = account.topic_record(name)
     record.forget_old(now)
     protocol = params["Protocol"]
-    endpoint, queue = _endpoint(account, protocol, params["Endpoint"])
+    endpoint, queue = _endpoint(account, topic, protocol, params["Endpoint"])
     attributes = params.get("Attributes", {})
     wanted = _declared(protocol, endpoint, attributes)
+    replay = _replay_policy(topic, attributes.get("ReplayPolicy", ""), "Attributes Reason: ")
     key = (protocol, endpoint)
     arn = account.subscription_arn(name, protocol, endpoint)
     pending = record.pending.get(key)
     present = pending.subscription if pending else _present(account, name, key)
     if present is not None:
-        if attributes and wanted != _as_known(present):
+        differs = wanted != _as_known(present) or (replay.written if replay else None) != record.replays.get(key)
+        if attributes and differs:
             raise invalid("Attributes", "Subscription already exists with different attributes")
     else:
         _check_policies(account, name, wanted)
+        _check_room(account, name, protocol)
         if protocol in CONFIRMED_BY_ENDPOINT:
             pending = _ask(account, name, arn, wanted, now)
         else:
             topic.subscribe(wanted, queue)
+            if replay is not None:
+                try:
+                    _replay(account, name, key, replay, now)
+                except BusError:
+                    topic.unsubscribe(_live_name(topic, key))
+                    raise
     if pending and not params.get("ReturnSubscriptionArn"):
         return {"SubscriptionArn": _PENDING}
     return {"SubscriptionArn": arn}
@@ -81,6 +99,8 @@ def unsubscribe(account: Account, params: Mapping[str, Any], now: float) -> dict
     if pending:
         raise invalid("SubscriptionArn", "the subscription is pending confirmation, and goes by itself after 3 days")
     topic, record = account.topics[name], account.topic_record(name)
+    if key in record.replays:
+        _replay(account, name, key, None, now)
     topic.unsubscribe(_live_name(topic, key))
     record.deleted += 1
     record.confirmed = {token: arn for token, arn in record.confirmed.items() if arn != params["SubscriptionArn"]}
@@ -102,6 +122,11 @@ def get_subscription_attributes(account: Account, params: Mapping[str, Any], now
     if declared.filter_policy is not None:
         attributes["FilterPolicy"] = json.dumps(declared.filter_policy, ensure_ascii=False)
         attributes["FilterPolicyScope"] = declared.filter_scope
+    topic = account.topics[name]
+    replay = topic.subscriptions[_live_name(topic, key)].replay if isinstance(topic, FifoFanout) else None
+    if replay is not None and key in account.topic_record(name).replays:
+        attributes["ReplayPolicy"] = account.topic_record(name).replays[key]
+        attributes["ReplayStatus"] = replay.status
     return {"Attributes": dict(sorted(attributes.items()))}
 
 
@@ -113,6 +138,11 @@ def set_subscription_attributes(account: Account, params: Mapping[str, Any], now
         raise InvalidParameter(
             f"Invalid parameter: AttributeName Reason: {attribute} is not modelled; allowed: {', '.join(ATTRIBUTES)}"
         )
+    if attribute == "ReplayPolicy":
+        policy = _replay_policy(account.topics[name], written, "")
+        if policy is not None or key in account.topic_record(name).replays:
+            _replay(account, name, key, policy, now)
+        return {}
     present = pending.subscription if pending else _present(account, name, key)
     assert present is not None, "it was found"  # noqa: S101 - an invariant
     changes: dict[str, Any] = {}
@@ -257,11 +287,46 @@ def _check_policies(account: Account, name: str, wanted: Subscription) -> None:
             raise ServiceError("FilterPolicyLimitExceeded", text, 403)
 
 
-def _endpoint(account: Account, protocol: str, endpoint: str) -> tuple[str, StandardQueue | None]:
+def _check_room(account: Account, name: str, protocol: str) -> None:
+    """Refuse one subscription more than a topic may have."""
+    topic = account.topics[name]
+    protocols = [each.protocol for each in topic.declaration.subscriptions]
+    count = len(protocols) + len(account.topic_record(name).pending)
+    for quota, taken in (
+        (FIFO_SUBSCRIPTIONS if topic.fifo else SUBSCRIPTIONS, count),
+        (FIREHOSE_SUBSCRIPTIONS, protocols.count("firehose") if protocol == "firehose" else 0),
+    ):
+        if taken >= quota.high:
+            raise ServiceError("SubscriptionLimitExceeded", f"There are {quota.high:.0f} {quota.unit} already", 403)
+
+
+def _replay_policy(topic: TopicFanout, written: str, place: str) -> sns_fifo.ReplayPolicy | None:
+    policy = sns_fifo.replay_policy(written, place)
+    if policy is not None and topic.declaration.archive is None:
+        raise InvalidParameter(f"Invalid parameter: {place}ReplayPolicy: the topic has no archive (SNS-ARC-1)")
+    return policy
+
+
+def _replay(
+    account: Account, name: str, key: SubscriptionKey, policy: sns_fifo.ReplayPolicy | None, now: float
+) -> None:
+    """Begin a replay, or end one, and remember its policy."""
+    topic, replays = account.topics[name], account.topic_record(name).replays
+    assert isinstance(topic, FifoFanout), "it has an archive, or had one"  # noqa: S101 - an invariant
+    sns_fifo.replay(topic, _live_name(topic, key), policy, now)
+    if policy is None:
+        del replays[key]
+    else:
+        replays[key] = policy.written
+
+
+def _endpoint(account: Account, topic: TopicFanout, protocol: str, endpoint: str) -> tuple[str, Any]:
     """What the bus calls an endpoint, and its queue if it is one (SNS-SUB-1, SNS-SUB-5)."""
     if protocol not in PROTOCOLS:
         raise InvalidParameter(f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}")
     if protocol != "sqs":
+        if topic.fifo:
+            raise invalid("Protocol", f"{protocol} cannot be subscribed to a FIFO topic; allowed: sqs")
         return endpoint, None
     if not endpoint.startswith("arn:aws:sqs:"):
         raise InvalidParameter("Invalid parameter: SQS endpoint ARN")
@@ -269,7 +334,7 @@ def _endpoint(account: Account, protocol: str, endpoint: str) -> tuple[str, Stan
     if name is None:
         raise invalid("Endpoint", f"there is no queue {endpoint}: create it first, as nothing models its absence yet")
     queue = account.queues[name]
-    if not isinstance(queue, StandardQueue):
+    if queue.declaration.fifo and not topic.fifo:
         raise InvalidParameter(
             "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard "
             "SNS topics"

@@ -4,8 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgsim.bus.fifo_topic import FifoFanout
+from msgsim.bus.topic import Topic
 from msgsim.errors import InvalidParameter, ServiceError
-from msgsim.quotas import TOPIC_TAGS, TOPICS
+from msgsim.quotas import FIFO_TOPICS, TOPIC_TAGS, TOPICS
+from msgsim.service import sns_fifo
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import flag, invalid, page, topic_of
 
@@ -16,40 +19,49 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _FIFO_NAME = re.compile(r"(?=.{1,256}\Z)[A-Za-z0-9_-]+\.fifo")
 
 
-def create_topic(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+def create_topic(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Make a topic, or find the one that is there (SNS-TOP-1, SNS-TOP-2)."""
     name = params["Name"]
     attributes = dict(params.get("Attributes", {}))
     fifo = flag("FifoTopic", attributes.pop("FifoTopic", "false"))
     if not (_FIFO_NAME if fifo else _NAME).fullmatch(name):
         raise InvalidParameter("Invalid parameter: Topic Name")
-    if fifo:
-        raise invalid("Attributes", "FifoTopic: FIFO topics are not modelled yet; leave it out for a standard topic")
     for attribute in attributes:
-        if attribute not in TEXTS:
-            raise invalid("Attributes", f"{attribute}: not modelled; allowed: {', '.join(TEXTS)}")
+        _check_attribute(attribute, "Attributes Reason: ", fifo=fifo)
+    fields = sns_fifo.fields(attributes)
+    texts = {key: value for key, value in attributes.items() if key in TEXTS}
     tags = _tags(params.get("Tags", ()))
     if name in account.topics:
         record = account.topic_record(name)
-        if any(record.texts.get(key, "") != value for key, value in attributes.items()):
+        declared = account.topics[name].declaration
+        if any(record.texts.get(key, "") != value for key, value in texts.items()) or any(
+            getattr(declared, key) != value for key, value in fields.items()
+        ):
             raise invalid("Attributes", "Topic already exists with different attributes")
         if "Tags" in params and tags != record.tags:
             raise invalid("Tags", "Topic already exists with different tags")
     else:
-        if len(account.topics) >= TOPICS.high:
-            raise ServiceError("TopicLimitExceeded", f"There are {TOPICS.high:.0f} topics already", 403)
+        quota = FIFO_TOPICS if fifo else TOPICS
+        if sum(topic.fifo is fifo for topic in account.topics.values()) >= quota.high:
+            raise ServiceError("TopicLimitExceeded", f"There are {quota.high:.0f} {quota.unit} already", 403)
         _check_tags(tags)
-        account.add_topic(name)
+        archive = fields.pop("archive", None)
+        topic = account.add_topic(name, Topic(fifo=fifo, throttled=fifo and account.throttled_topics, **fields))
+        if isinstance(topic, FifoFanout):
+            topic.keep(archive, now)
         record = account.topic_record(name)
-        record.texts.update(attributes)
+        record.texts.update(texts)
         record.tags.update(tags)
     return {"TopicArn": account.arn("sns", name)}
 
 
 def delete_topic(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
-    """Delete a topic with its subscriptions; again is no error (SNS-TOP-3)."""
+    """Delete a topic with its subscriptions; again is no error, but an archive is (SNS-TOP-3)."""
     name = account.topic_named(params["TopicArn"])
     if name is not None:
+        if account.topics[name].declaration.archive is not None:
+            text = "The topic has an archive policy: set ArchivePolicy to {} first, which deletes the archive"
+            raise ServiceError("InvalidState", text)
         account.delete_topic(name)
     return {}
 
@@ -62,6 +74,7 @@ def get_topic_attributes(account: Account, params: Mapping[str, Any], now: float
     attributes = {
         "DisplayName": "",
         **record.texts,
+        **(sns_fifo.described(topic, now) if isinstance(topic, FifoFanout) else {}),
         "Owner": account.account_id,
         "SubscriptionsConfirmed": str(len(topic.subscriptions)),
         "SubscriptionsDeleted": str(record.deleted),
@@ -71,15 +84,15 @@ def get_topic_attributes(account: Account, params: Mapping[str, Any], now: float
     return {"Attributes": dict(sorted(attributes.items()))}
 
 
-def set_topic_attributes(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+def set_topic_attributes(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Set one attribute."""
-    name, _topic = topic_of(account, params["TopicArn"])
-    attribute = params["AttributeName"]
-    if attribute not in TEXTS:
-        raise InvalidParameter(
-            f"Invalid parameter: AttributeName Reason: {attribute} is not modelled; allowed: {', '.join(TEXTS)}"
-        )
-    account.topic_record(name).texts[attribute] = params.get("AttributeValue", "")
+    name, topic = topic_of(account, params["TopicArn"])
+    attribute, written = params["AttributeName"], params.get("AttributeValue", "")
+    _check_attribute(attribute, "AttributeName Reason: ", fifo=topic.fifo)
+    if isinstance(topic, FifoFanout) and attribute in sns_fifo.ATTRIBUTES:
+        sns_fifo.change(topic, attribute, written, now)
+    else:
+        account.topic_record(name).texts[attribute] = written
     return {}
 
 
@@ -110,6 +123,17 @@ def list_tags_for_resource(account: Account, params: Mapping[str, Any], _: float
     """The tags of a topic."""
     tags = account.topic_record(_tagged(account, params)).tags
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def _check_attribute(attribute: str, place: str, *, fifo: bool) -> None:
+    """Refuse what no attribute of such a topic is."""
+    if attribute in sns_fifo.ATTRIBUTES and not fifo:
+        raise InvalidParameter(f"Invalid parameter: {place}{attribute}: only FIFO topics have it (SNS-ARC-1)")
+    allowed = (*TEXTS, *sns_fifo.ATTRIBUTES) if fifo else TEXTS
+    if attribute not in allowed:
+        raise InvalidParameter(
+            f"Invalid parameter: {place}{attribute}: not modelled; allowed: {', '.join(sorted(allowed))}"
+        )
 
 
 def _tagged(account: Account, params: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ class TopicRecord:
         texts: attributes that are kept as they came, and that no message is treated by.
         pending: subscriptions to be confirmed, in the order of the requests.
         confirmed: the ARNs of those that were, by their tokens.
+        replays: the replay policies of subscriptions, as they came.
         deleted: how many subscriptions were.
         made: how many topics of this name there have been.
         requested: how many subscriptions had to be confirmed.
@@ -46,6 +47,7 @@ class TopicRecord:
     texts: dict[str, str] = attrs.field(factory=dict)
     pending: dict[SubscriptionKey, Pending] = attrs.field(factory=dict)
     confirmed: dict[str, str] = attrs.field(factory=dict)
+    replays: dict[SubscriptionKey, str] = attrs.field(factory=dict)
     deleted: int = 0
     made: int = 0
     requested: int = 0

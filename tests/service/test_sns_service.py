@@ -80,11 +80,6 @@ def test_a_name_that_cannot_be_is_refused() -> None:
 def test_what_is_not_modelled_yet_is_refused_clearly() -> None:
     client = Client()
     for name, attributes, text in (
-        (
-            "a.fifo",
-            {"FifoTopic": "true"},
-            "FifoTopic: FIFO topics are not modelled yet; leave it out for a standard topic",
-        ),
         ("a", {"FifoTopic": "yes"}, "FifoTopic: Invalid value [yes]. Must be true or false."),
         (
             "a",

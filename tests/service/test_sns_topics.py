@@ -73,9 +73,7 @@ def test_attributes_are_texts() -> None:
         "TopicArn": ARN,
     }
     refusal = client.refusal("SetTopicAttributes", TopicArn=ARN, AttributeName="Beauty", AttributeValue="1")
-    assert refusal[1].startswith(
-        "Invalid parameter: AttributeName Reason: Beauty is not modelled; allowed: DisplayName"
-    )
+    assert refusal[1].startswith("Invalid parameter: AttributeName Reason: Beauty: not modelled; allowed: DisplayName")
 
 
 def test_topics_are_listed_in_pages() -> None:
@@ -108,6 +106,6 @@ def test_topics_have_tags() -> None:
 
 def test_there_are_at_most_100000_topics(monkeypatch: pytest.MonkeyPatch) -> None:
     client = TopicClient()
-    monkeypatch.setattr("msgsim.service.sns_topics.TOPICS", type("Few", (), {"high": 1})())
+    monkeypatch.setattr("msgsim.service.sns_topics.TOPICS", type("Few", (), {"high": 1, "unit": "topics"})())
     assert client("CreateTopic", Name="t") == {"TopicArn": ARN}
     assert client.refusal("CreateTopic", Name="u") == ("TopicLimitExceeded", "There are 1 topics already", 403)
