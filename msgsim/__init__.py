@@ -22,11 +22,13 @@ A queue alone is a `StandardQueue` or a `FifoQueue`; each call says what time it
 from typing import TYPE_CHECKING
 
 from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.event_destinations import EventDestination
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.queue import Queue, Redrive, RedriveAllow
+from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import Receiver
 from msgsim.bus.reputation import ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
@@ -63,6 +65,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "DedicatedPool",
     "Diurnal",
     "Email",
+    "EmailValidation",
     "Empirical",
     "EventDestination",
     "Exponential",
@@ -81,6 +84,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Publish",
     "PutSuppressedDestination",
     "Queue",
+    "QuotaGrowth",
     "Ramp",
     "Receiver",
     "Redrive",

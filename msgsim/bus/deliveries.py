@@ -9,7 +9,8 @@ from msgsim.bus.email_events import EmailEvent, Mailing
 from msgsim.bus.mailbox_simulator import BOUNCE as SCENE_BOUNCE
 from msgsim.bus.mailbox_simulator import COMPLAINT as SCENE_COMPLAINT
 from msgsim.bus.mailbox_simulator import OUT_OF_OFFICE, SUPPRESSED
-from msgsim.bus.outcomes import COMPLAINT as LAST_PLAIN
+from msgsim.bus.outcomes import COMPLAINT as COMPLAINT_PLAIN
+from msgsim.bus.outcomes import QUOTA_REVIEW as LAST_PLAIN
 from msgsim.bus.outcomes import Outcomes
 from msgsim.bus.receivers import USUAL, Mailbox, Receiver, ReceivingServer, retry_at
 from msgsim.bus.suppression import BOUNCE, COMPLAINT, GlobalSuppressionList, SuppressionList
@@ -76,8 +77,10 @@ COLD = Setback("IPFailure", "4.7.0", "421 4.7.0 The sending address is not known
 GREYLISTED = Setback("General", "4.7.1", "450 4.7.1 Greylisted, try again later")
 FULL = Setback("MailboxFull", "4.2.2", "452 4.2.2 Mailbox full", "MailboxFull")
 BUSY = Setback("General", "4.3.2", "451 4.3.2 Try again later")
+NO_HOST = Setback("General", "4.4.4", "451 4.4.4 No host found by DNS for the domain")
 
 NO_SUCH_USER = "550 5.1.1 user unknown"
+NO_SUCH_HOST = "550 5.4.4 no host found by DNS for the domain"
 NO_TLS = "554 5.7.4 the receiver offers no TLS, which the configuration set requires"
 
 
@@ -237,8 +240,23 @@ class Deliveries(Outcomes):
             self._account.note_sent(parcel.terms, now)
             self._account.note_bounce(parcel.address, parcel.terms, now)
             return True
+        if self._looks_wrong(address):
+            self._tell_withheld(parcel, now, "EmailValidationSuppressed", BOUNCE)
+            return True
         self._account.note_sent(parcel.terms, now)
         return False
+
+    def _looks_wrong(self, address: str) -> bool:
+        """Whether the score of an address is too low to send to it (SES-SUP-6)."""
+        validation = self._outbox.validation
+        if validation is None:
+            return False
+        server = self._server(address)
+        exists = server.receiver.resolves and server.mailbox(address).exists
+        return not validation.sends_to(exists, server.chance(address))
+
+    def _server(self, address: str) -> ReceivingServer:
+        return self._server_of.get(address.rpartition("@")[2].lower(), self._elsewhere)
 
     def _tell_withheld(self, parcel: Parcel, now: float, sub_type: str, reason: str | None) -> None:
         self._account.suppressed += 1
@@ -266,7 +284,7 @@ class Deliveries(Outcomes):
 
     def awaited(self) -> int:
         """How many recipients wait for their outcome. Cost: O(events)."""
-        return sum(step > LAST_PLAIN or step in WAITING for _, _, step, _, _ in self.events)
+        return sum(step > COMPLAINT_PLAIN or step in WAITING for _, _, step, _, _ in self.events)
 
     def _next(self, parcel: Parcel, at: float, step: int) -> None:
         """Plan the next step of a pending parcel: what it will be, or the notice that it is late before that."""
@@ -303,11 +321,13 @@ class Deliveries(Outcomes):
             self._play(parcel, at)
             return
         if parcel.attempt == 1:
-            parcel.server = self._server_of.get(parcel.address.rpartition("@")[2].lower(), self._elsewhere)
+            parcel.server = self._server(parcel.address)
             parcel.mailbox = parcel.server.mailbox(parcel.address)
         server, receiver = parcel.server, parcel.server.receiver
         until = server.unreachable_until(at)
-        if until > at:
+        if not receiver.resolves:
+            self._defer(parcel, at, NO_HOST, inf)
+        elif until > at:
             self._defer(parcel, at, NO_ANSWER, until)
         elif parcel.terms.requires_tls and not receiver.tls:
             self._reject(parcel, at, "General", "5.7.4", NO_TLS)
@@ -338,10 +358,7 @@ class Deliveries(Outcomes):
             self._deliver(parcel, at)
             self._plan(at + RETURN_AFTER, RETURN, parcel, parcel.origin_at)
         else:
-            self._account.pending -= 1
-            self._account.hard_bounced += 1
-            self._account.bounced += 1
-            self._bounce_hard(parcel, at)
+            self._end_hard(parcel, at)
 
     def _hand_over(self, parcel: Parcel, at: float) -> None:
         """An attempt at a mailbox that is there: by chance none is, it is full, it is busy, or it takes the email."""
@@ -349,10 +366,7 @@ class Deliveries(Outcomes):
         if not parcel.decided:
             parcel.decided = True
             if self._happens(outbox.bounce_rate):
-                self._account.pending -= 1
-                self._account.hard_bounced += 1
-                self._account.bounced += 1
-                self._bounce_hard(parcel, at)
+                self._end_hard(parcel, at)
                 return
         if parcel.mailbox.full:
             server = parcel.server
@@ -391,9 +405,12 @@ class Deliveries(Outcomes):
         self._next(parcel, *parcel.then)
 
     def _expire(self, parcel: Parcel, at: float) -> None:
-        """The time is over (SES-BNC-2)."""
+        """The time is over (SES-BNC-2); a domain that was not found in all of it does not exist (SES-BNC-1)."""
         setback = parcel.setback or NO_ANSWER
         limit = parcel.terms.max_delivery_time
+        if setback is NO_HOST and limit >= MAX_DELIVERY_TIME.high:
+            self._end_hard(parcel, at, NO_SUCH_HOST)
+            return
         sub_type = setback.bounce_sub_type if limit >= MAX_DELIVERY_TIME.high else "CustomTimeoutExceeded"
         response = f"554 4.4.7 Message expired: unable to deliver in {limit / MINUTE:g} minutes.<{setback.response}>"
         self._reject(parcel, at, sub_type, "4.4.7", response)
@@ -405,9 +422,16 @@ class Deliveries(Outcomes):
         self._account.bounced += 1
         self._tell_bounce(parcel, at, "Transient", sub_type, status, response)
 
-    def _bounce_hard(self, parcel: Parcel, at: float) -> None:
+    def _end_hard(self, parcel: Parcel, at: float, response: str = NO_SUCH_USER) -> None:
+        """Nobody is there, who has not been counted as anything else (SES-BNC-1)."""
+        self._account.pending -= 1
+        self._account.hard_bounced += 1
+        self._account.bounced += 1
+        self._bounce_hard(parcel, at, response)
+
+    def _bounce_hard(self, parcel: Parcel, at: float, response: str = NO_SUCH_USER) -> None:
         """Nobody is there, as has been counted (SES-BNC-1)."""
-        self._tell_bounce(parcel, at, "Permanent", "General", "5.1.1", NO_SUCH_USER)
+        self._tell_bounce(parcel, at, "Permanent", "General", response.split()[1], response)
         if parcel.scene is None:
             self._enlist(parcel, BOUNCE, at)
             self._account.note_bounce(parcel.address, parcel.terms, at)
@@ -429,8 +453,7 @@ class Deliveries(Outcomes):
         if self._happens(receiver.auto_reply_rate):
             self._reply(parcel, at)
         if self._happens(receiver.open_rate):
-            delay = self._draw_reading_delay.get(receiver)
-            self._plan(at + delay() if delay else at, OPENING, parcel, parcel.origin_at)
+            self._plan_reading(parcel, at, OPENING)
 
     def _plan_complaint(self, parcel: Parcel, at: float) -> None:
         delay = self._draw_complaint_delay
@@ -448,22 +471,27 @@ class Deliveries(Outcomes):
         self._account.auto_replied += 1
         self._tell_bounce(parcel, at, "Transient", "General", "2.0.0", "250 2.0.0 automatic reply")
 
+    def _plan_reading(self, parcel: Parcel, at: float, step: int) -> None:
+        delay = self._draw_reading_delay.get(parcel.server.receiver)
+        self._plan(at + delay() if delay else at, step, parcel, parcel.origin_at)
+
     def _open(self, parcel: Parcel, at: float) -> None:
-        """Images are loaded where the email has an HTML part (SES-EVT-7)."""
-        if getattr(parcel.mailing.email, "html", None) is None:
+        """Images are loaded where the email has an HTML part, as often as it is opened (SES-EVT-7)."""
+        page = getattr(parcel.mailing.email, "html", None)
+        if page is None:
             return
+        receiver = parcel.server.receiver
         self._account.opened += 1
         self._tell_of(parcel, "Open", at, {})
-        if self._happens(parcel.server.receiver.click_rate):
+        if self._happens(receiver.click_rate) and "href=" in page:
             self._plan(at, CLICKING, parcel, parcel.origin_at)
+        if self._happens(receiver.reopen_rate):
+            self._plan_reading(parcel, at, OPENING)
 
     def _play(self, parcel: Parcel, at: float) -> None:
         """An address of the mailbox simulator (SES-SIM-1)."""
         if parcel.scene == SCENE_BOUNCE:
-            self._account.pending -= 1
-            self._account.hard_bounced += 1
-            self._account.bounced += 1
-            self._bounce_hard(parcel, at)
+            self._end_hard(parcel, at)
             return
         self._deliver(parcel, at)
         if parcel.scene == OUT_OF_OFFICE:

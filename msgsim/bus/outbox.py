@@ -13,10 +13,12 @@ import attrs
 from msgsim.bus.configuration_set import ConfigurationSet, check_sets
 from msgsim.bus.deliveries import Addressee, Deliveries, is_infected
 from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
+from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email
 from msgsim.bus.mailbox_simulator import simulated
 from msgsim.bus.message import EPOCH, format_id, id_base
 from msgsim.bus.outcomes import Books, Outcomes
+from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import (
     PROOFS,
     Receiver,
@@ -26,7 +28,7 @@ from msgsim.bus.receivers import (
     check_receivers,
     probability,
 )
-from msgsim.bus.reputation import SHUTDOWN, ReputationPolicy
+from msgsim.bus.reputation import HEALTHY, SHUTDOWN, ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.bus.standing import Standing
 from msgsim.bus.suppression import (
@@ -151,10 +153,12 @@ class Outbox:
         pools: of dedicated IP addresses, by the names by which configuration sets have them (SES-IP-1).
         tenants: by the names by which emails have them (SES-TEN-1).
         reputation: how the account is judged, and paused; None if nobody looks (SES-REP-1).
+        validation: which addresses are not sent to for their score; None if none is given (SES-SUP-6).
+        quota_growth: how quotas grow for a sender who uses them and is healthy; None if they do not (SES-QUO-6).
 
     Addresses are looked at where it matters, which takes time: in the sandbox, with receivers, configuration sets,
-    tenants or a reputation, and where `suppressed_reasons` is given. Otherwise recipients are counted, and all is
-    chance.
+    tenants, a reputation or validation, and where `suppressed_reasons` is given. Otherwise recipients are counted, and
+    all is chance.
 
     Raises:
         DeclarationError: a value is not allowed; says which are.
@@ -185,9 +189,14 @@ class Outbox:
     pools: Mapping[str, DedicatedPool] = _table(DedicatedPool, "a DedicatedPool")
     tenants: Mapping[str, SendingTenant] = _table(SendingTenant, "a SendingTenant")
     reputation: ReputationPolicy | None = instance(ReputationPolicy, "a ReputationPolicy", default=None, optional=True)
+    validation: EmailValidation | None = instance(EmailValidation, "an EmailValidation", default=None, optional=True)
+    quota_growth: QuotaGrowth | None = instance(QuotaGrowth, "a QuotaGrowth", default=None, optional=True)
 
     def __attrs_post_init__(self) -> None:
         kind = type(self).__name__
+        if self.quota_growth is not None and (self.sandbox or self.max_24_hour_send is None):
+            needs = "the sandbox has quotas of its own" if self.sandbox else "needs a max_24_hour_send that is used"
+            raise DeclarationError(f"{kind}.quota_growth", f"{needs} (SES-QUO-6)")
         if self.burst is not None and self.send_rate is None:
             raise DeclarationError(f"{kind}.burst", f"{self.burst!r} needs a max_send_rate to go beyond (SES-QUO-4)")
         check_identity(f"{kind}.sender", self.sender)
@@ -205,7 +214,7 @@ class Outbox:
     @property
     def knows_addresses(self) -> bool:
         """Whether anything depends on who gets an email."""
-        given = self.receivers or self.configuration_sets or self.tenants or self.reputation
+        given = self.receivers or self.configuration_sets or self.tenants or self.reputation or self.validation
         return self.sandbox or self.suppressed_reasons is not None or bool(given)
 
     @property
@@ -214,7 +223,7 @@ class Outbox:
         chances = (self.bounce_rate, self.soft_bounce_rate, self.complaint_rate)
         drawn = not isinstance(self.delivery_delay, Fixed | None)
         parts = (*(each.uses_chance for each in self.receivers), *(each.deferral_rate for each in self.pools.values()))
-        return drawn or any(chances) or any(parts)
+        return drawn or any(chances) or any(parts) or self.validation is not None
 
     @property
     def send_rate(self) -> float | None:
@@ -271,6 +280,7 @@ class SendingAccount(Standing):
         throttled: of emails refused by rate or quota: `over_rate` and `over_quota`.
         rejected: of emails refused for what is in them, or while paused.
         sent: the latest accepted emails; empty with `records=False`.
+        quota_changes: when quotas grew [s], and to what: in 24 hours, and per second (SES-QUO-6).
         clock: tells the time beyond which nobody can send [s]; None outside of a simulation.
         on_change: called when the next deadline gets earlier.
 
@@ -305,6 +315,7 @@ class SendingAccount(Standing):
         "on_change",
         "over_quota",
         "over_rate",
+        "quota_changes",
         "recipients_accepted",
         "refusal",
         "rejected",
@@ -352,8 +363,11 @@ class SendingAccount(Standing):
         self._source = EventSource(sender=outbox.sender, epoch=epoch)
         self._on_event: Listener | None = None
         self._terms = self.terms()
+        self.quota_changes: list[tuple[float, float, float | None]] = []
         if outbox.knows_addresses:
             self.look()
+        if outbox.quota_growth is not None:
+            self._outcomes.plan_review(outbox.quota_growth.next_look(0.0), self)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what its driver set."""
@@ -365,6 +379,16 @@ class SendingAccount(Standing):
         for slot, value in state.items():
             setattr(self, slot, value)
         self.clock = self.on_change = self._on_event = None
+
+    @property
+    def daily_quota(self) -> float:
+        """The quota in force for each 24 hours [recipients]; infinite for no limit. It may have grown (SES-QUO-6)."""
+        return self._daily_quota
+
+    @property
+    def send_rate(self) -> float | None:
+        """The sending rate in force [recipients/s]; None for no limit. It may have grown (SES-QUO-6)."""
+        return self._rate
 
     @property
     def throttled(self) -> int:
@@ -389,7 +413,9 @@ class SendingAccount(Standing):
         """Look at the addresses of all emails from now on."""
         if self._deliveries is None:
             receivers = self.outbox.receivers
-            drawn = self._rng.random() if any(receiver.knows_addresses for receiver in receivers) else 0.0
+            validated = self.outbox.validation is not None
+            known = validated or any(receiver.knows_addresses for receiver in receivers)
+            drawn = self._rng.random() if known else 0.0
             key = blake2b(f"{self.name} {drawn!r}".encode(), digest_size=32).digest()
             self._deliveries = Deliveries(self, self._rng, key, self._outcomes)
             self._outcomes = self._deliveries
@@ -563,8 +589,30 @@ class SendingAccount(Standing):
             self._turn(second)
         return self._used
 
+    def review_quotas(self, at: float) -> None:
+        """Let quotas grow if they have been used, and plan the next look at them (SES-QUO-6)."""
+        growth = self.outbox.quota_growth
+        assert growth is not None, "only growth plans a review"  # noqa: S101 - for the type checker
+        self._turn(at // 1.0)
+        healthy = self.reputation is None or self.reputation.status(at) == HEALTHY
+        if healthy and not self.paused and self._used >= growth.use * self._daily_quota:
+            quota, rate = growth.grown(self._daily_quota, self._rate)
+            if (quota, rate) == (self._daily_quota, self._rate):
+                return
+            self._grow(quota, rate, at)
+        self._outcomes.plan_review(growth.next_look(at, None if self._used else self._now), self)
+
+    def _grow(self, quota: float, rate: float | None, at: float) -> None:
+        if rate is not None and self._rate is not None:
+            self._tokens = min(self._burst, self._tokens + (at - self._filled_at) * self._rate)
+            self._filled_at = at
+            if self.outbox.burst is None:
+                self._burst = max(1.0, rate * BURST_SECONDS)
+        self._daily_quota, self._rate = quota, rate
+        self.quota_changes.append((at, quota, rate))
+
     def next_deadline(self) -> float | None:
-        """When the next outcome is due [s]; None if none is."""
+        """When the next outcome is due, or the next look at quotas [s]; None if none is."""
         return self._events[0][0] if self._events else None
 
     def advance(self, now: float) -> None:
@@ -607,7 +655,7 @@ class SendingAccount(Standing):
 
     def _check_sender(self, email: Email) -> None:
         sender = email.sender
-        if sender is not None and sender != self.outbox.sender and (self.outbox.verified or self.outbox.sandbox):
+        if sender is not None and sender != self.outbox.sender and self.outbox.verified and not self.outbox.sandbox:
             refuse_unverified([] if self._verified.covers(sender) else [sender])
 
     def _send_looking(
@@ -661,6 +709,8 @@ class SendingAccount(Standing):
             return SendingPaused, f"Email sending is paused for the tenant {terms.tenant.name}"
         if terms.configuration_set in self._stopped:
             return SendingPaused, f"Email sending is paused for the configuration set {terms.configuration_set}"
+        if self._halted_at is not None or (self.reputation is not None and len(self.reputation.changes) > self._seen):
+            self._follow_pauses(now)
         return None
 
     def _take(self, recipients: int, counted: int, now: float) -> bool:

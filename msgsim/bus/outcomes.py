@@ -10,11 +10,14 @@ from msgsim.declare import Sampler
 from msgsim.distributions import Uniforms
 
 if TYPE_CHECKING:
-    from msgsim.bus.outbox import Outbox
+    from msgsim.bus.outbox import Outbox, SendingAccount
 
 NO_TIME_LEFT = 0
 COMPLAINT = -1
 """Steps of a recipient beside the attempts, which are numbered from 1."""
+
+QUOTA_REVIEW = -2
+"""A step of an account: a look at its quotas (SES-QUO-6)."""
 
 
 class Books:
@@ -138,7 +141,11 @@ class Outcomes:
 
     def awaited(self) -> int:
         """How many recipients wait for their outcome. Cost: O(events)."""
-        return sum(step != COMPLAINT for _, _, step, _, _ in self.events)
+        return sum(step > COMPLAINT for _, _, step, _, _ in self.events)
+
+    def plan_review(self, at: float, account: "SendingAccount") -> None:
+        """Let the account look at its quotas at `at` [s]."""
+        self._plan(at, QUOTA_REVIEW, account, at)
 
     def _plan(self, at: float, step: int, subject: Any, origin_at: float) -> None:
         self.serial += 1
@@ -159,6 +166,8 @@ class Outcomes:
             books.soft_bounced += 1
             books.bounced += 1
             books.pending -= 1
+        elif step == QUOTA_REVIEW:
+            subject.review_quotas(at)
         else:
             self._attempt(at, step, subject, origin_at)
 

@@ -135,6 +135,8 @@ class Receiver:
         full_time: how long it stays full from then on [s], a distribution or a number; None for ever.
         greylisting: the first email to an address is deferred until so long after the first attempt [s]; None for none.
         max_rate: recipients that it takes [1/s], and as many at once; it defers what is more. None for no limit.
+        resolves: whether DNS knows its domains. Emails are tried again where it does not, and bounce hard in the end
+            (SES-BNC-1).
         outages: pairs (start, end) [s], in order; it cannot be reached in [start, end).
         tls: whether it can encrypt; emails that require it bounce otherwise (SES-CFG-1).
         demands: of senders of bulk: "dkim" and "spf" aligned, a "dmarc" policy that passes, "one-click" unsubscription
@@ -145,8 +147,9 @@ class Receiver:
         reports: whether it tells the service of complaints; Gmail does not (SES-EVT-4).
         auto_reply_rate: probability that an answer comes back by itself, from one out of office (SES-EVT-8).
         open_rate: probability that an email is opened, with its images.
-        click_rate: probability that a link in an opened one is followed.
-        reading_delay: delivery to opening [s], a distribution or a number; None for at once.
+        reopen_rate: probability that who opened it opens it again, each time.
+        click_rate: probability that a link in an opened one is followed; it must have an HTML part with one.
+        reading_delay: delivery to opening, and from one to the next [s], a distribution or a number; None for at once.
 
     Raises:
         DeclarationError: a value is not allowed; says which are.
@@ -159,6 +162,7 @@ class Receiver:
     full_time: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=check_duration)
     greylisting: float | None = number(None, above=True, unit="s", optional=True)
     max_rate: float | None = number(None, above=True, unit="recipients/s", optional=True)
+    resolves: bool = flag(default=True)
     outages: Sequence[tuple[float, float]] = attrs.field(default=(), converter=_pairs, validator=_check_outages)
     tls: bool = flag(default=True)
     demands: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_demands)
@@ -168,6 +172,7 @@ class Receiver:
     reports: bool = flag(default=True)
     auto_reply_rate: float = probability("SES-EVT-8")
     open_rate: float = probability("SES-EVT-7")
+    reopen_rate: float = number(0.0, high=0.99, unit="probability", rule="SES-EVT-7")
     click_rate: float = probability("SES-EVT-7")
     reading_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=check_duration)
 
@@ -255,6 +260,11 @@ class ReceivingServer:
             full < receiver.full_mailboxes * 2.0**64,
             complains < receiver.complainers * 2.0**64,
         )
+
+    def chance(self, address: str) -> float:
+        """A number in [0, 1) that is a property of the address, beside those that decide about its mailbox."""
+        digest = blake2b(address.encode(), digest_size=7, key=self._key, person=b"score").digest()
+        return int.from_bytes(digest) / 2.0**56
 
     def unreachable_until(self, now: float) -> float:
         """The end of the outage that is on [s]; `now` if none is."""

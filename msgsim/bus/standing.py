@@ -42,8 +42,10 @@ class Standing(Books, ABC):
     """
 
     __slots__ = (
+        "_down",
+        "_halted_at",
         "_lists",
-        "_paused_at",
+        "_seen",
         "_stopped",
         "_verified",
         "configuration_sets",
@@ -74,7 +76,9 @@ class Standing(Books, ABC):
         self.statistics = SendStatistics(name)
         self._lists: dict[str | None, SuppressionList] = {}
         self._verified = Verified(outbox.verified)
-        self._paused_at: float | None = None
+        self._halted_at: float | None = None
+        self._down = False
+        self._seen = 0
         self._stopped = {each for each, declared in outbox.configuration_sets.items() if not declared.sending}
 
     @abstractmethod
@@ -137,16 +141,15 @@ class Standing(Books, ABC):
 
     def pause(self, now: float) -> None:
         """Refuse every email from now on (SES-REP-3)."""
-        self.advance(now)
-        if not self.paused:
-            self._paused_at = now
+        self._follow_pauses(now)
         self.paused = True
+        self._halt(now)
 
     def resume(self, now: float) -> None:
         """Accept emails again. After a pause of more than 90 days the suppression list is empty (SES-SUP-5)."""
-        self._open_list(now)
+        self._follow_pauses(now)
         self.paused = False
-        self._paused_at = None
+        self._halt(now)
 
     def pause_configuration_set(self, name: str, now: float, *, sending: bool = False) -> None:
         """Refuse the emails of a configuration set from now on, or no longer with `sending` (SES-REP-3).
@@ -211,10 +214,33 @@ class Standing(Books, ABC):
         self._open_list(now, tenant).forgive(listed_address(address))
 
     def _open_list(self, now: float, tenant: str | None = None) -> SuppressionList:
-        self.advance(now)
-        if self._paused_at is not None and now - self._paused_at > SUPPRESSION_PAUSE.low:
-            self.list_of(None).clear()
+        self._follow_pauses(now)
         return self.list_of(tenant)
+
+    def _follow_pauses(self, now: float) -> None:
+        """Note since when nothing is sent, by whoever paused it, and empty the list after 90 days of it (SES-SUP-5)."""
+        self.advance(now)
+        reputation = self.reputation
+        if reputation is not None:
+            reputation.advance(now)
+            for at, status in reputation.changes[self._seen :]:
+                self._down = status == SHUTDOWN
+                self._halt(at)
+            self._seen = len(reputation.changes)
+        self._empty_list(now)
+
+    def _halt(self, at: float) -> None:
+        """Sending has been paused or resumed."""
+        if not (self.paused or self._down):
+            self._empty_list(at)
+            self._halted_at = None
+        elif self._halted_at is None:
+            self._halted_at = at
+
+    def _empty_list(self, now: float) -> None:
+        halted_at = self._halted_at
+        if halted_at is not None and now - halted_at > SUPPRESSION_PAUSE.low:
+            self.list_of(None).clear(halted_at + SUPPRESSION_PAUSE.low)
 
     def list_of(self, tenant: str | None) -> SuppressionList:
         """The suppression list of a tenant that has one of its own (SES-SUP-4); None for the account's."""

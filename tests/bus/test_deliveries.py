@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.deliveries import RETURN_AFTER
 from msgsim.bus.email_events import EmailEvent
+from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.emails import Attachment
 from msgsim.bus.outbox import DELAY_NOTICE, Email, Outbox, SendingAccount
 from msgsim.bus.receivers import Receiver
@@ -40,7 +41,7 @@ class Page:
     """An email with an HTML part."""
 
     def render(self, message: object, now: float) -> Any:
-        return SimpleNamespace(html=f"<p>{message} {now:g}</p>")
+        return SimpleNamespace(html=f"<a href='https://x.org'>{message} {now:g}</a>")
 
     def addresses(self, message: str, now: float) -> tuple[str, ...]:
         assert now >= 0
@@ -324,6 +325,98 @@ class TestBounces:
         assert heard.kinds == ["Send", "Bounce"]
 
 
+class TestUnknownDomains:
+    """A domain that DNS does not find is the one hard bounce that is tried again."""
+
+    @pytest.mark.rule("SES-BNC-1")
+    def test_it_is_tried_for_14_hours_and_bounces_hard(self) -> None:
+        account, heard = opened(Receiver(domains=["gone.org"], resolves=False), suppressed_reasons=["BOUNCE"])
+        account.send_email(Email("ann@gone.org"), 0.0)
+        account.advance(nextafter(LIMIT, 0.0))
+        assert (account.pending, account.hard_bounced, account.delayed) == (1, 0, 1)
+        assert set(heard.kinds) == {"Send", "DeliveryDelay"}
+        account.advance(LIMIT)
+        account.check()
+        assert (account.hard_bounced, account.soft_bounced) == (1, 0)
+        (bounce,) = heard.details("Bounce")
+        assert (bounce["bounceType"], bounce["bounceSubType"], bounce["status"]) == ("Permanent", "General", "5.4.4")
+        assert account.suppressed_destination("ann@gone.org", LIMIT).reason == "BOUNCE"
+
+    @pytest.mark.rule("SES-BNC-2")
+    def test_who_waits_less_long_does_not_know(self) -> None:
+        account, heard = opened(Receiver(resolves=False), max_delivery_time=HOUR)
+        account.send_email(ANN, 0.0)
+        done(account)
+        (bounce,) = heard.details("Bounce")
+        assert (bounce["bounceType"], bounce["bounceSubType"]) == ("Transient", "CustomTimeoutExceeded")
+        assert account.suppressed_destinations(10 * DAY) == []
+
+
+class TestValidation:
+    """Addresses are scored before they are sent to."""
+
+    @pytest.mark.rule("SES-SUP-6")
+    @pytest.mark.rule("SES-QUO-7")
+    def test_what_scores_low_is_accepted_counted_and_not_sent(self) -> None:
+        receivers = [Receiver(domains=["gone.org"], unknown_users=1), Receiver(domains=["no.org"], resolves=False)]
+        outbox = Outbox(
+            receivers=receivers, validation=EmailValidation(), reputation=ReputationPolicy(), max_24_hour_send=3
+        )
+        account = SendingAccount(outbox, rng=random.Random(1))
+        heard = account.on_event = Heard()
+        account.send_email(Email(["a@gone.org", "b@no.org", "c@x.org"]), 0.0)
+        assert heard.kinds == ["Send", "Bounce", "Bounce", "Delivery"]
+        assert {bounce["bounceSubType"] for bounce in heard.details("Bounce")} == {"EmailValidationSuppressed"}
+        assert {bounce["bounceType"] for bounce in heard.details("Bounce")} == {"Permanent"}
+        assert (account.suppressed, account.delivered, account.bounced) == (2, 1, 0)
+        assert account.sent_last_24_hours(0.0) == 3
+        assert account.reputation is not None
+        assert (account.reputation.volume, account.reputation.bounce_rate) == (1, 0.0)
+        assert account.suppressed_destinations(0.0) == []
+        account.check()
+
+    @pytest.mark.rule("SES-SUP-6")
+    @pytest.mark.parametrize(
+        ("threshold", "good_lost", "bad_sent"), [("MANAGED", 0.0, 0.0), ("HIGH", 0.2, 0.0), ("MEDIUM", 0.0, 0.2)]
+    )
+    def test_thresholds_err_on_different_sides(self, threshold: str, good_lost: float, bad_sent: float) -> None:
+        receiver = Receiver(domains=["gone.org"], unknown_users=1)
+        outbox = Outbox(receivers=[receiver], validation=EmailValidation(threshold=threshold))
+        account = SendingAccount(outbox, rng=random.Random(3))
+        for each in range(1_000):
+            account.send_email(Email(f"a{each}@x.org"), 0.0)
+        assert account.suppressed / 1_000 == pytest.approx(good_lost, abs=0.04)
+        for each in range(1_000):
+            account.send_email(Email(f"a{each}@gone.org"), 0.0)
+        assert account.bounced / 1_000 == pytest.approx(bad_sent, abs=0.04)
+
+    def test_an_address_has_one_score_and_it_varies_with_the_seed(self) -> None:
+        def withheld(seed: int) -> list[int]:
+            account = SendingAccount(Outbox(validation=EmailValidation(threshold="HIGH")), rng=random.Random(seed))
+            counts = []
+            for each in range(40):
+                before = account.suppressed
+                for _ in range(2):
+                    account.send_email(Email(f"a{each}@x.org"), 0.0)
+                counts.append(account.suppressed - before)
+            return counts
+
+        assert set(withheld(1)) == {0, 2}
+        assert withheld(1) == withheld(1) != withheld(2)
+
+    def test_lists_come_first(self) -> None:
+        receiver = Receiver(unknown_users=1)
+        account, heard = opened(receiver, validation=EmailValidation())
+        account.suppress("ann@x.org", "BOUNCE", 0.0)
+        account.send_email(Email("ann@x.org"), 0.0)
+        assert heard.details("Bounce")[0]["bounceSubType"] == "OnAccountSuppressionList"
+
+    def test_the_simulator_is_not_validated(self) -> None:
+        account, _ = opened(Receiver(unknown_users=1), validation=EmailValidation())
+        account.send_email(Email("success@simulator.amazonses.com"), 0.0)
+        assert account.delivered == 1
+
+
 class TestReceivers:
     def test_each_domain_has_its_own(self) -> None:
         receivers = [Receiver(domains=["full.org"], full_mailboxes=1), Receiver(unknown_users=1)]
@@ -379,6 +472,24 @@ class TestReceivers:
         unread, heard = opened(Receiver(open_rate=1))
         assert unread.try_send(1, 0.0, 0.0, 0, Page(), "ann@x.org")
         assert heard.kinds == ["Send", "Delivery", "Open"]
+
+    @pytest.mark.rule("SES-EVT-8")
+    def test_a_click_needs_a_link(self) -> None:
+        account, heard = opened(Receiver(open_rate=1, click_rate=1))
+        account.send_email(Email("ann@x.org", html="<p>Hello</p>"), 0.0)
+        assert (heard.kinds, account.clicked) == (["Send", "Delivery", "Open"], 0)
+
+    @pytest.mark.rule("SES-EVT-7")
+    def test_one_email_may_be_opened_and_clicked_many_times(self) -> None:
+        receiver = Receiver(open_rate=1, reopen_rate=0.75, click_rate=0.5, reading_delay=60)
+        account, heard = opened(receiver)
+        for each in range(400):
+            account.send_email(Email(f"a{each}@x.org", html="<a href='https://x.org'>Go</a>"), 0.0)
+        done(account)
+        assert account.opened == pytest.approx(400 * 4, rel=0.1)
+        assert account.clicked == pytest.approx(account.opened / 2, rel=0.1)
+        first = [event.at for event in heard if event.kind == "Open" and event.recipients == ("a0@x.org",)]
+        assert first == [60.0 * (position + 1) for position in range(len(first))]
 
     @pytest.mark.rule("SES-EVT-8")
     def test_automatic_replies_look_like_bounces_and_count_as_none(self) -> None:

@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgsim import Queue, Scenario, SendEmail, Simulation, Steps, Traffic, Workers
 from msgsim.bus.message import EPOCH, format_id, id_base
 from msgsim.bus.outbox import RATE_TOLERANCE, Email, Outbox, SendingAccount
+from msgsim.bus.quota_growth import QuotaGrowth
+from msgsim.bus.reputation import ReputationPolicy
 from msgsim.distributions import Exponential, Fixed, Uniform
 from msgsim.errors import (
     AuditError,
@@ -239,6 +242,12 @@ class TestSandbox:
         assert (account.accepted, account.rejected) == (0, 1)
         for sender in (None, "no-reply@example.com", "Bob <bob@mail.example.com>"):
             assert account.send_email(Email("ann@example.com", sender=sender), 0.0)
+
+    @pytest.mark.rule("SES-SND-2")
+    def test_the_sandbox_names_sender_and_recipients_together(self) -> None:
+        account = SendingAccount(Outbox(sandbox=True, burst=10))
+        with pytest.raises(MessageRejected, match=r" US-EAST-1: eve@x\.org, ann@example\.com$"):
+            account.send_email(Email("ann@example.com", sender="eve@x.org"), 0.0)
 
     def test_where_nothing_is_verified_anybody_sends_from_production(self) -> None:
         assert SendingAccount(Outbox()).send_email(Email("ann@example.com", sender="eve@x.org"), 0.0)
@@ -477,6 +486,109 @@ class TestDailyQuota:
             assert sends(account, count, now) == fits
             if fits:
                 accepted.append((now, count))
+
+
+class TestQuotaGrowth:
+    """Quotas rise by themselves for a healthy sender who uses them."""
+
+    @pytest.mark.rule("SES-QUO-6")
+    def test_a_sender_who_uses_the_quota_gets_more_every_day(self) -> None:
+        outbox = Outbox(max_24_hour_send=100, max_send_rate=2, quota_growth=QuotaGrowth(max_24_hour_send=350))
+        account = SendingAccount(outbox)
+        sent = []
+        for day in range(6):
+            before = account.recipients_accepted
+            for second in range(400):
+                account.try_send(1, day * DAY + 10.0 + second, 0.0, 0, ANN)
+            sent.append(account.recipients_accepted - before)
+        assert sent == [100, 200, 350, 350, 350, 350]
+        assert account.quota_changes == [(DAY, 200, 4.0), (2.0 * DAY, 350, 8.0), (3.0 * DAY, 350, 16.0)] + [
+            (day * DAY, 350, 2.0 ** (day + 1)) for day in range(4, 6)
+        ]
+        assert (account.daily_quota, account.send_rate) == (350, account.quota_changes[-1][2])
+        account.check()
+
+    @pytest.mark.rule("SES-QUO-6")
+    @pytest.mark.parametrize(("sent", "quota"), [(49, 100), (50, 200)])
+    def test_who_does_not_use_it_gets_no_more(self, sent: int, quota: int) -> None:
+        account = SendingAccount(Outbox(max_24_hour_send=100, quota_growth=QuotaGrowth()))
+        for _ in range(sent):
+            account.send_email(ANN, 10.0)
+        account.advance(nextafter(DAY, 0))
+        assert account.daily_quota == 100
+        account.advance(DAY)
+        assert (account.daily_quota, account.send_rate) == (quota, None)
+
+    @pytest.mark.rule("SES-QUO-6")
+    def test_who_is_not_healthy_or_is_paused_gets_no_more(self) -> None:
+        def used(**settings: Any) -> SendingAccount:
+            outbox = Outbox(max_24_hour_send=2, quota_growth=QuotaGrowth(), **settings)
+            account = SendingAccount(outbox, rng=random.Random(1))
+            account.send_email(ANN, 10.0)
+            return account
+
+        policy = ReputationPolicy(minimum_volume=1, representative_volume=10)
+        for bounce_rate, quota in ((0, 4), (1, 2)):
+            account = used(bounce_rate=bounce_rate, reputation=policy)
+            account.advance(DAY)
+            assert account.daily_quota == quota
+        paused = used()
+        paused.pause(20.0)
+        paused.advance(DAY)
+        assert paused.daily_quota == 2
+
+    @pytest.mark.rule("SES-QUO-6")
+    def test_a_bucket_grows_with_its_rate_unless_the_burst_is_given(self) -> None:
+        for burst, at_once in ((None, 6), (2, 2)):
+            growth = QuotaGrowth(factor=3, use=0.01, max_send_rate=6)
+            account = SendingAccount(Outbox(max_24_hour_send=100, max_send_rate=2, burst=burst, quota_growth=growth))
+            assert sends(account, 2, 10.0)
+            account.advance(DAY + 5.0)
+            assert account.send_rate == 6
+            assert [sends(account, 1, DAY + 5.0) for _ in range(7)].count(True) == at_once
+
+    @pytest.mark.rule("SES-QUO-6")
+    def test_looks_end_where_nothing_can_grow_any_more(self) -> None:
+        account = SendingAccount(Outbox(max_24_hour_send=100, quota_growth=QuotaGrowth(max_24_hour_send=100)))
+        assert account.next_deadline() == DAY
+        assert all(sends(account, 50, DAY / 2) for _ in range(2))
+        account.advance(DAY)
+        assert (account.next_deadline(), account.quota_changes) == (None, [])
+
+    @pytest.mark.parametrize("start", [-5.0, 0.0, 1.7e9, 1e17, 1e300, 1.7976931348623157e308])
+    @pytest.mark.parametrize("every", [1, 1.1, DAY])
+    def test_looks_are_passed_over_while_nothing_is_sent(self, start: float, every: float) -> None:
+        account = SendingAccount(Outbox(max_24_hour_send=100, quota_growth=QuotaGrowth(every=every)))
+        account.send_email(ANN, start)
+        account.advance(max(start, nextafter(start, 1e308)))
+        deadline = account.next_deadline()
+        assert deadline is not None
+        assert deadline > start
+
+    def test_a_copy_grows_alone(self) -> None:
+        for outbox in (
+            Outbox(max_24_hour_send=2, quota_growth=QuotaGrowth()),
+            Outbox(max_24_hour_send=2, quota_growth=QuotaGrowth(), suppressed_reasons=()),
+        ):
+            account = SendingAccount(outbox)
+            account.send_email(ANN, 10.0)
+            other = copy.deepcopy(account)
+            other.advance(DAY)
+            assert (account.daily_quota, other.daily_quota) == (2, 4)
+            account.check()
+            other.check()
+
+    def test_it_happens_in_a_simulation_at_its_time(self) -> None:
+        outbox = Outbox(max_24_hour_send=100, quota_growth=QuotaGrowth())
+        scenario = Scenario(
+            queues={"q": Queue()},
+            outboxes={"ses": outbox},
+            traffic={"t": Traffic(to="q", rate=Steps([(1, 1.0), (61, 0.0)]), process="regular")},
+            workers={"w": Workers(queue="q", count=1, service_time=0.1, on_success=[SendEmail("ses")])},
+        )
+        simulation = Simulation(scenario, seed=1)
+        simulation.run(until=2 * DAY)
+        assert simulation.outboxes["ses"].quota_changes == [(DAY, 200, None)]
 
 
 class TestLooking:

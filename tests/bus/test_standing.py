@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+import attrs
 import pytest
 
 from msgsim.bus.configuration_set import ConfigurationSet
@@ -211,3 +212,35 @@ class TestList:
         assert len(account.suppressed_destinations(end)) == left
         account.resume(end)
         assert len(account.suppressed_destinations(end)) == left
+
+    @pytest.mark.rule("SES-SUP-5")
+    @pytest.mark.parametrize(("beyond", "left"), [(0.0, 1), (1.0, 0)])
+    def test_so_does_a_pause_by_reputation(self, beyond: float, left: int) -> None:
+        policy = attrs.evolve(STRICT, pause_time=SUPPRESSION_PAUSE.low + beyond)
+        account = opened(receivers=[GONE], reputation=policy)
+        account.send_email(Email("x@gone.org"), 10.0)
+        end = 10.0 + SUPPRESSION_PAUSE.low + beyond
+        assert account.status(end) == "PROBATION"
+        account.send_email(Email("x@gone.org"), end + 5.0)
+        assert (account.suppressed, account.hard_bounced) == (left, 2 - left)
+        assert len(account.suppressed_destinations(end + 5.0)) == 1
+
+    @pytest.mark.rule("SES-SUP-5")
+    @pytest.mark.parametrize(("gap", "left"), [(-DAY, 0), (DAY, 1)])
+    def test_pauses_that_overlap_are_one(self, gap: float, left: int) -> None:
+        account = opened(receivers=[GONE], reputation=attrs.evolve(STRICT, pause_time=50 * DAY))
+        account.send_email(Email("x@gone.org"), 0.0)
+        account.resume(1.0)
+        start = 50 * DAY + gap
+        account.pause(start)
+        account.resume(start + 50 * DAY)
+        assert len(account.suppressed_destinations(start + 50 * DAY)) == left
+
+    @pytest.mark.rule("SES-SUP-5")
+    def test_what_comes_on_it_after_the_90_days_stays(self) -> None:
+        account = opened()
+        account.suppress("old@x.org", BOUNCE, 0.0)
+        account.pause(0.0)
+        account.suppress("new@x.org", BOUNCE, 91 * DAY)
+        account.resume(200 * DAY)
+        assert [entry.address for entry in account.suppressed_destinations(200 * DAY)] == ["new@x.org"]

@@ -347,7 +347,7 @@ def test_actions_keep_their_own_copies() -> None:
 
 
 def test_every_action_has_a_tag() -> None:
-    assert set(ACTIONS.values()) == {ms.SendEmail, ms.Publish, ms.SendMessage, ms.Join}
+    assert set(ACTIONS.values()) == {ms.SendEmail, ms.Publish, ms.SendMessage, ms.PutSuppressedDestination, ms.Join}
     assert all(issubclass(action, Action) for action in ACTIONS.values())
 
 
