@@ -244,8 +244,12 @@ class Outbox:
             return self.max_24_hour_send
         return SANDBOX_24_HOUR_SEND.high if self.sandbox else inf
 
-    def check_sandbox(self, email: Email) -> None:
+    def check_sandbox(self, email: Email, covers: Callable[[str], bool] | None = None) -> None:
         """Refuse what the sandbox does not send.
+
+        Args:
+            email: what is to be sent.
+            covers: whether an address is verified; None for `verified` alone.
 
         Raises:
             MessageRejected: the email cannot be sent at all (SES-SND-3), or not from this sender or to these recipients
@@ -254,10 +258,10 @@ class Outbox:
         Source: SES-QUO-1, SES-IDN-1.
         """
         check_email(email)
-        verified = Verified(self.verified)
+        covers = Verified(self.verified).covers if covers is None else covers
         sender = () if email.sender is None or email.sender == self.sender else (email.sender,)
         to = [written for written in email.recipients if simulated(listed_address(written)) is None]
-        refuse_unverified([written for written in (*sender, *to) if not verified.covers(written)])
+        refuse_unverified([written for written in (*sender, *to) if not covers(written)])
 
 
 class SendingAccount(Standing):
@@ -446,6 +450,7 @@ class SendingAccount(Standing):
         Raises:
             MessageRejected: the email cannot be sent as it is (SES-QUO-8, SES-SND-3), its sender is not verified, or
                 the sandbox does not send to one of its recipients (SES-SND-2).
+            MailFromDomainNotVerified: its sender's MAIL FROM domain is not, and is to stop emails then (SES-IDN-2).
             SendingPaused: the account is paused, or the configuration set (SES-REP-3).
             Throttled: "Daily message quota exceeded" or "Maximum sending rate exceeded", in this order: the limit that
                 lasts longer is named first. The service does not publish its order.
@@ -457,7 +462,7 @@ class SendingAccount(Standing):
         recipients = len(email.recipients)
         try:
             check_email(email)
-            self._check_sender(email)
+            self._check_sender(email, now)
         except BusError:
             self.rejected += recipients
             raise
@@ -653,10 +658,12 @@ class SendingAccount(Standing):
             if left != right:
                 raise AuditError(f"{self.name}: {law} does not hold: {left} and {right}")
 
-    def _check_sender(self, email: Email) -> None:
+    def _check_sender(self, email: Email, now: float) -> None:
         sender = email.sender
-        if sender is not None and sender != self.outbox.sender and self.outbox.verified and not self.outbox.sandbox:
-            refuse_unverified([] if self._verified.covers(sender) else [sender])
+        if sender is None or sender == self.outbox.sender or not self.identities.in_use:
+            return
+        if not self.outbox.sandbox or self.identities.covers(sender, now):
+            self.identities.envelope(sender, now)
 
     def _send_looking(
         self,
@@ -742,7 +749,7 @@ class SendingAccount(Standing):
         """
         if self.outbox.sandbox:
             email = content if isinstance(content, Email) else content.render(cause, now)
-            self.outbox.check_sandbox(email)
+            self.outbox.check_sandbox(email, lambda address: self.identities.covers(address, now))
             written = email.recipients
         else:
             written = content.recipients if isinstance(content, Email) else content.addresses(cause, now)

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.identities import Identities
 from msgsim.bus.outcomes import Books
 from msgsim.bus.reputation import HEALTHY, SHUTDOWN, Reputation, ReputationPolicy
 from msgsim.bus.send_statistics import SendStatistics
 from msgsim.bus.sending_tenants import TenantStanding
 from msgsim.bus.suppression import REASONS, SuppressedDestination, SuppressionList, check_reason, listed_address
 from msgsim.bus.terms import Judge, Terms
-from msgsim.bus.verified import Verified
 from msgsim.bus.warm_up import PoolTraffic
 from msgsim.errors import InvalidParameterValue, UnknownName
 from msgsim.quotas import SUPPRESSION_PAUSE
@@ -35,6 +35,7 @@ class Standing(Books, ABC):
         paused: set it to refuse every email (SES-REP-3); `pause` and `resume` know since when.
         suppressed_reasons: as `Outbox.suppressed_reasons`, and may be changed.
         configuration_sets: by name; may be added to and taken from.
+        identities: that it sends from; more may be created, and are refused until they are verified (SES-IDN-1).
         reputation: of the account; None if nobody looks.
         reputations: of the configuration sets that keep one, by name, as soon as they are used (CW-SES-2).
         tenants, pools: at work, by name (SES-TEN-1, SES-IP-1).
@@ -47,8 +48,8 @@ class Standing(Books, ABC):
         "_lists",
         "_seen",
         "_stopped",
-        "_verified",
         "configuration_sets",
+        "identities",
         "name",
         "outbox",
         "paused",
@@ -75,7 +76,7 @@ class Standing(Books, ABC):
         self.pools = {each: PoolTraffic(declared, each) for each, declared in outbox.pools.items()}
         self.statistics = SendStatistics(name)
         self._lists: dict[str | None, SuppressionList] = {}
-        self._verified = Verified(outbox.verified)
+        self.identities = Identities(outbox.verified, name=name)
         self._halted_at: float | None = None
         self._down = False
         self._seen = 0
@@ -255,7 +256,7 @@ class Standing(Books, ABC):
     def note_bounce(self, address: str, terms: Terms, now: float) -> None:
         """It turned out that an address does not exist: that is bad outside of one's own domains (SES-BNC-4)."""
         self.statistics.count(now, bounces=1)
-        if not self._verified.owns(address):
+        if not self.identities.owns(address, now):
             for judge in terms.judges:
                 judge.record_bounce(now)
 
