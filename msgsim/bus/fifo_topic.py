@@ -12,7 +12,14 @@ from msgsim.bus.deduplication import Deduplication, content_id
 from msgsim.bus.filters import parse_body
 from msgsim.bus.groups import FIRST_SEQUENCE_NUMBER, SEQUENCE_STEP
 from msgsim.bus.message import EPOCH, Content, format_id
-from msgsim.bus.publication import Attributes, FifoEnvelope, check_publish, published_text
+from msgsim.bus.publication import (
+    Attributes,
+    FifoEnvelope,
+    check_publish,
+    published_bytes,
+    published_text,
+    structured,
+)
 from msgsim.bus.subscription import Endpoint, Subscriber, Subscription
 from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
 from msgsim.bus.topic_throughput import TopicThroughput
@@ -193,6 +200,7 @@ class FifoFanout(TopicFanout):
         subject: str | None = None,
         group_id: str | None = None,
         deduplication_id: str | None = None,
+        structure: str | None = None,
     ) -> str:
         """Publish a message, which is its own origin.
 
@@ -203,6 +211,7 @@ class FifoFanout(TopicFanout):
             subject: in envelopes.
             group_id: within which it keeps its order.
             deduplication_id: may be left out if the topic takes it from the body.
+            structure: see `TopicFanout.publish`; the hash is of the whole body.
 
         Returns:
             The id of the publish; of a duplicate, that of the first (SNS-FIFO-1; unpublished).
@@ -213,7 +222,7 @@ class FifoFanout(TopicFanout):
             TimeRanBackwards: `now` is earlier than at the last call.
         """
         given: dict[str, Any] = {"attributes": attributes, "subject": subject, "group_id": group_id}
-        return self.publish_numbered(body, now, **given, deduplication_id=deduplication_id)[0]
+        return self.publish_numbered(body, now, **given, deduplication_id=deduplication_id, structure=structure)[0]
 
     def publish_numbered(
         self,
@@ -224,6 +233,7 @@ class FifoFanout(TopicFanout):
         subject: str | None = None,
         group_id: str | None = None,
         deduplication_id: str | None = None,
+        structure: str | None = None,
     ) -> tuple[str, str]:
         """The same.
 
@@ -241,10 +251,11 @@ class FifoFanout(TopicFanout):
             deduplication_id = content_id(body)
         else:
             raise InvalidParameter(NO_ID)
-        route = self.route(dict(attributes) if attributes else None, subject)
+        content = structured(body, structure)
+        route = self.route(dict(attributes) if attributes and content is body else None, subject)
         if self.throughput is not None:
-            self.throughput.charge(group_id, len(body.encode(errors="surrogatepass")), now)
-        number = self.accept(route, body, now, None, now, group_id, deduplication_id)
+            self.throughput.charge(group_id, published_bytes(body, attributes), now)
+        number = self.accept(route, content, now, None, now, group_id, deduplication_id)
         return format_id(number), self._sequence(number - self.base)
 
     def fan_out(

@@ -6,12 +6,14 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from msgsim.bus.filters import parse_body
 from msgsim.bus.message import VISIBLE, Content, GroupedMessage, Message, format_id
 from msgsim.bus.timestamps import iso_timestamp
 from msgsim.errors import InvalidParameter
 from msgsim.quotas import PUBLISH_BYTES
 
 if TYPE_CHECKING:
+    from msgsim.bus.signing import Signer
     from msgsim.bus.topic import Route
 
 Attributes: TypeAlias = Mapping[str, Any]
@@ -21,7 +23,7 @@ True, false and null exist in the service as members of arrays only: one that st
 """
 
 ARN = "arn:aws:sns:us-east-1:000000000000:"
-_URL = "https://sns.us-east-1.amazonaws.com/"
+URL = "https://sns.us-east-1.amazonaws.com/"
 SUBJECT = re.compile("[!-~][ -~]{0,98}")
 """What a subject is (SNS-PUB-2)."""
 
@@ -44,17 +46,26 @@ class Envelope:
     published_at: float
 
     def render(self, message: Message) -> str:
-        """The JSON object of a notification, its keys in the order of the service (SNS-ENV-1).
+        """The JSON object of a notification, its keys in the order of the service (SNS-ENV-1)."""
+        return json.dumps(self.fields(message), ensure_ascii=False)
+
+    def fields(self, message: Message, protocol: str = "sqs") -> dict[str, Any]:
+        """What the notification says.
 
         Links are placeholders, the same for all, and so is the signature unless the topic has a signer.
+
+        Args:
+            message: that carries it; its origin and group are what texts with `{fields}` are made of.
+            protocol: of the endpoint, whose own text it may be (SNS-PUB-4).
         """
         route = self.route
         arn = route.topic.arn
         fields: dict[str, Any] = {"Type": "Notification", "MessageId": format_id(self.number), "TopicArn": arn}
         if route.subject is not None:
             fields["Subject"] = route.subject
+        content = self.content
         fields["Message"] = published_text(
-            self.content,
+            content.text_for(protocol) if isinstance(content, ProtocolTexts) else content,
             route.attributes,
             self.number,
             self.published_at,
@@ -64,13 +75,11 @@ class Envelope:
         )
         fields["Timestamp"] = iso_timestamp(route.topic.epoch + self.published_at)
         signer = route.topic.signer
-        fields["SignatureVersion"] = "1" if signer is None else signer.version
-        fields["Signature"] = "unsigned" if signer is None else signer.sign(fields)
-        fields["SigningCertURL"] = f"{_URL}SimpleNotificationService-0.pem"
-        fields["UnsubscribeURL"] = f"{_URL}?Action=Unsubscribe&SubscriptionArn={arn}:0"
+        sign(fields, signer)
+        fields["UnsubscribeURL"] = unsubscribe_url(f"{arn}:0")
         if route.attributes:
             fields["MessageAttributes"] = typed_attributes(route.attributes)
-        return json.dumps(fields, ensure_ascii=False)
+        return fields
 
 
 class FifoEnvelope(Envelope):
@@ -86,18 +95,62 @@ class FifoEnvelope(Envelope):
     sequence: str
     replayed: bool
 
-    def render(self, message: Message) -> str:
-        """The JSON object of a notification, its keys in the order of the service (SNS-ENV-2)."""
-        plain = json.loads(super().render(message))
+    def fields(self, message: Message, protocol: str = "sqs") -> dict[str, Any]:
+        """What the notification says, its keys in the order of the service (SNS-ENV-2)."""
+        plain = super().fields(message, protocol)
         fields: dict[str, Any] = {"Type": plain.pop("Type"), "MessageId": plain.pop("MessageId")}
         fields["SequenceNumber"] = self.sequence
         fields.update({key: value for key, value in plain.items() if key not in SIGNATURE_FIELDS})
         if self.replayed:
             fields["Replayed"] = True
-        return json.dumps(fields, ensure_ascii=False)
+        return fields
 
 
 SIGNATURE_FIELDS = ("SignatureVersion", "Signature", "SigningCertURL")
+
+
+def sign(fields: dict[str, Any], signer: "Signer | None") -> None:
+    """Add the signature of a notification; a placeholder if nobody signs (SNS-ENV-1)."""
+    fields["SignatureVersion"] = "1" if signer is None else signer.version
+    fields["Signature"] = "unsigned" if signer is None else signer.sign(fields)
+    fields["SigningCertURL"] = f"{URL}SimpleNotificationService-0.pem"
+
+
+def unsubscribe_url(subscription_arn: str) -> str:
+    """The link that ends a subscription."""
+    return f"{URL}?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
+
+
+class ProtocolTexts:
+    """A message with a text per protocol; the body of a queue's message is that of queues (SNS-PUB-4).
+
+    Args:
+        written: a JSON object with a text under "default"; other members that are no texts are not looked at.
+
+    Raises:
+        InvalidParameter: it is none, or has no default.
+    """
+
+    __slots__ = ("texts",)
+
+    def __init__(self, written: str) -> None:
+        texts = parse_body(written)
+        if not isinstance(texts, dict):
+            raise InvalidParameter(f"{_STRUCTURE}JSON message body failed to parse")
+        if not isinstance(texts.get("default"), str):
+            raise InvalidParameter(f"{_STRUCTURE}No default entry in JSON message body")
+        self.texts = {protocol: text for protocol, text in texts.items() if isinstance(text, str)}
+
+    def text_for(self, protocol: str) -> str:
+        """The text that endpoints of a protocol get."""
+        return self.texts.get(protocol, self.texts["default"])
+
+    def render(self, message: Message) -> str:  # noqa: ARG002 - the text is the same for all messages
+        """The text that queues get."""
+        return self.text_for("sqs")
+
+
+_STRUCTURE = "Invalid parameter: Message Structure - "
 
 
 def typed_attributes(attributes: Attributes) -> dict[str, dict[str, str]]:
@@ -133,6 +186,19 @@ def published_text(
     return content.render(message)
 
 
+def structured(body: str, structure: object) -> str | ProtocolTexts:
+    """A body as it is published: with "json" a text per protocol, else as it is (SNS-PUB-4).
+
+    Raises:
+        InvalidParameter: there is no such structure, or the body does not have it.
+    """
+    if structure is None:
+        return body
+    if structure != "json":
+        raise InvalidParameter(f"Invalid parameter: MessageStructure Reason: {structure} is none; allowed: json")
+    return ProtocolTexts(body)
+
+
 def check_publish(body: object, attributes: Attributes | None, subject: object) -> None:
     """Refuse what the service would not publish.
 
@@ -146,11 +212,19 @@ def check_publish(body: object, attributes: Attributes | None, subject: object) 
         raise InvalidParameter(f"Invalid parameter: MessageAttributes: {attributes!r} is not a mapping")
     if not body:
         raise InvalidParameter("Invalid parameter: Empty message")
-    size = _bytes(body) + (sum(_attribute_bytes(*item) for item in attributes.items()) if attributes else 0)
-    if size > PUBLISH_BYTES.high:
+    if published_bytes(body, attributes) > PUBLISH_BYTES.high:
         raise InvalidParameter("Invalid parameter: Message too long")
     if subject is not None and not (isinstance(subject, str) and SUBJECT.fullmatch(subject)):
         raise InvalidParameter("Invalid parameter: Subject")
+
+
+def published_bytes(body: str, attributes: Attributes | None) -> int:
+    """What a publish counts for, attributes included (SNS-PUB-1).
+
+    Raises:
+        InvalidParameter: an attribute of no known type (SNS-PUB-3).
+    """
+    return _bytes(body) + (sum(_attribute_bytes(*item) for item in attributes.items()) if attributes else 0)
 
 
 def _bytes(text: str) -> int:

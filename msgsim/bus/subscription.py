@@ -8,6 +8,7 @@ import attrs
 
 from msgsim.bus.filters import MESSAGE_ATTRIBUTES, MESSAGE_BODY, check_scope, compile_policy, plain_policy
 from msgsim.bus.message import Content
+from msgsim.bus.notifications import Inbox, Received
 from msgsim.bus.publication import Attributes
 from msgsim.declare import flag, number, text
 from msgsim.distributions import Distribution, Uniforms, as_distribution, refuse_duration
@@ -211,8 +212,15 @@ class Subscriber:
         """Publishes that reached the endpoint. Cost: as `matched`."""
         return self.matched if self.is_instant else self._arrived
 
+    @property
+    def received(self) -> tuple[Received, ...]:
+        """What came since `TopicFanout.listen`, the latest last; nothing without it, and nothing of a queue."""
+        return self.queue.received if isinstance(self.queue, Inbox) else ()
+
     def change(self, subscription: Subscription) -> None:
         """Take over another filter and form; the audiences that it is in must be chosen again."""
+        if isinstance(self.queue, Inbox):
+            subscription = self.queue.follow(subscription)
         self.declaration = subscription
         policy = subscription.filter_policy
         self.reads_body = policy is not None and subscription.filter_scope == MESSAGE_BODY

@@ -17,7 +17,8 @@ import attrs
 from msgsim.bus.contents import check_identifier
 from msgsim.bus.filters import parse_body
 from msgsim.bus.message import EPOCH, Content, format_id, id_base
-from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text
+from msgsim.bus.notifications import Inbox
+from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text, structured
 from msgsim.bus.queue import Queue
 from msgsim.bus.signing import Signer
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
@@ -343,6 +344,7 @@ class TopicFanout:
         subject: str | None = None,
         group_id: str | None = None,
         deduplication_id: str | None = None,
+        structure: str | None = None,
     ) -> str:
         """Publish a message, which is its own origin.
 
@@ -353,6 +355,8 @@ class TopicFanout:
             subject: in envelopes.
             group_id: the tenant, for the fairness of the queues that are reached (SNS-PUB-7).
             deduplication_id: of FIFO topics only.
+            structure: "json" if the body is a JSON object with a text for each protocol, "default" for the others; its
+                attributes are not delivered then (SNS-PUB-4).
 
         Returns:
             The id of the publish, as in its envelope. It means "accepted", not "delivered" (SNS-PUB-5).
@@ -364,7 +368,8 @@ class TopicFanout:
         """
         self.advance(now)
         check_publish(body, attributes, subject)
-        attributes = dict(attributes) if attributes else None
+        content = structured(body, structure)
+        attributes = dict(attributes) if attributes and content is body else None
         if group_id is not None:
             check_id("MessageGroupId", group_id)
         if deduplication_id is not None:
@@ -373,7 +378,7 @@ class TopicFanout:
                 "parameter that is not valid for this topic type"
             )
         id_ = self.base + self.published + 1
-        self.fan_out(body, attributes, now, id_, now, subject, group_id)
+        self.fan_out(content, attributes, now, id_, now, subject, group_id)
         return format_id(id_)
 
     def subscribe(self, subscription: Subscription, queue: Endpoint | None = None) -> Subscriber:
@@ -448,6 +453,31 @@ class TopicFanout:
         subscriber = self.subscriptions.pop(key)
         self._choose_again()
         return subscriber
+
+    def listen(self, key: str, *, limit: int = 100) -> Inbox:
+        """Keep what an endpoint that is no queue gets from now on, to be looked at.
+
+        Args:
+            key: of `subscriptions`.
+            limit: so many of the latest requests, events or letters.
+
+        Returns:
+            What keeps them; also the `queue` of the subscription.
+
+        Raises:
+            UnknownName: there is none of this name.
+            DeclarationError: it is a queue, which keeps its messages itself.
+
+        Cost: as `subscribe`; later one append per delivery.
+        """
+        declared = self.declaration.subscriptions[self._position(key)]
+        inbox = Inbox(declared, self.arn, limit=limit)
+        subscriber = self.subscriptions[key]
+        subscriber.queue = inbox
+        subscriber.enqueue = inbox.enqueue
+        subscriber.change(declared)
+        self._choose_again()
+        return inbox
 
     def _position(self, key: str) -> int:
         if key not in self.subscriptions:

@@ -4,12 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgsim.bus.deduplication import content_id
 from msgsim.bus.fifo_topic import FifoFanout
-from msgsim.bus.filters import parse_body
 from msgsim.bus.message import format_id, id_base
 from msgsim.bus.topic import TopicFanout
-from msgsim.errors import BusError, InvalidParameter, ServiceError
+from msgsim.errors import BusError, ServiceError
 from msgsim.quotas import PUBLISH_BYTES, PUBLISH_ENTRIES
 from msgsim.service import sns_fifo
 from msgsim.service.account import Account
@@ -71,22 +69,15 @@ def _publish_one(topic: TopicFanout, params: Mapping[str, Any], now: float) -> d
     for name in attributes:
         _check_name(name)
     message = params["Message"]
-    structure = params.get("MessageStructure")
-    if structure == "json":
-        message = _text_for_queues(message)
-        attributes = {}
-    elif structure is not None:
-        raise invalid("MessageStructure", f"{structure} is none; allowed: json")
     given: dict[str, Any] = {
         "attributes": attributes,
         "subject": params.get("Subject"),
         "group_id": params.get("MessageGroupId"),
         "deduplication_id": params.get("MessageDeduplicationId"),
+        "structure": params.get("MessageStructure"),
     }
     if not isinstance(topic, FifoFanout):
         return {"MessageId": topic.publish(message, now, **given)}
-    if structure == "json" and topic.declaration.content_based_deduplication and given["deduplication_id"] is None:
-        given["deduplication_id"] = content_id(params["Message"])
     message_id, sequence = topic.publish_numbered(message, now, **given)
     return {"MessageId": message_id, "SequenceNumber": sequence}
 
@@ -101,18 +92,6 @@ def _check_name(name: str) -> None:
             raise ServiceError("ParameterValueInvalid", text)
     if ".." in name:
         raise ServiceError("ParameterValueInvalid", "Message attribute name can not have successive '.' character.")
-
-
-def _text_for_queues(message: str) -> str:
-    """The text that queues get of a message with a text per protocol; the others are counted only (SNS-PUB-4)."""
-    texts = parse_body(message)
-    if not isinstance(texts, dict):
-        raise InvalidParameter(f"{_STRUCTURE}JSON message body failed to parse")
-    default = texts.get("default")
-    if not isinstance(default, str):
-        raise InvalidParameter(f"{_STRUCTURE}No default entry in JSON message body")
-    text = texts.get("sqs", default)
-    return text if isinstance(text, str) else default
 
 
 def _check_entries(entries: Sequence[Mapping[str, Any]]) -> None:

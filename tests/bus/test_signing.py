@@ -16,6 +16,7 @@ from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.errors import DeclarationError, MissingExtra
 
 
+@pytest.mark.rule("SNS-ENV-1")
 @pytest.mark.parametrize(("version", "algorithm"), [("1", hashes.SHA1()), ("2", hashes.SHA256())])  # noqa: S303
 def test_a_signed_notification_can_be_verified(version: str, algorithm: hashes.HashAlgorithm) -> None:
     queue = StandardQueue(Queue())
