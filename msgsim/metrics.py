@@ -129,6 +129,10 @@ CATALOGUE["FIFO queue"] = {
         ),
     ),
 }
+CATALOGUE["topic with a quota"] = {
+    **CATALOGUE["topic"],
+    **_table(Metric("over_quota", COUNTER, "messages", "refused by the quota that all topics share")),
+}
 CATALOGUE["outbox with addresses"] = {
     **CATALOGUE["outbox"],
     **_table(
@@ -266,6 +270,8 @@ class Meter:
             self.table = "FIFO queue"
         elif self._fair is not None:
             self.table = "fair queue"
+        elif isinstance(live, TopicFanout) and live.quota is not None:
+            self.table = "topic with a quota"
         elif isinstance(live, SendingAccount) and live.outbox.knows_addresses:
             self.table = "outbox with addresses"
         table = CATALOGUE[self.table].values()

@@ -31,6 +31,7 @@ SECTIONS: dict[str, type] = {
 """The parts of a scenario and the class of their members."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ALLOWED = "1 to 80 letters, digits, '-' and '_'"
 
 
@@ -61,6 +62,9 @@ class Scenario:
         epoch: time 0 in seconds since 1970.
         quotas: which limits hold for queues that do not say: "published", or "relaxed" to ask what would be if they
             were raised. Values beyond the published bounds need it at the queue, or the pool, itself.
+        region: such as "eu-west-1": its topics share the number of messages per second that an account may publish
+            there (SNS-QUO-1). What is published above that is dropped; a Publish is refused. None for no limit.
+        publish_rate: instead of the Region's quota, for standard topics and for FIFO topics each [messages/s].
         topics, queues, outboxes, traffic, workers: by name.
 
     Raises:
@@ -73,6 +77,8 @@ class Scenario:
     warm_up: float = number(0.0, unit="s")
     epoch: float = number(EPOCH, unit="s since 1970")
     quotas: str = choice(PUBLISHED, SETS)
+    region: str | None = text(None, optional=True, empty=False)
+    publish_rate: int | None = number(None, low=1, unit="messages/s", rule="SNS-QUO-1", integer=True, optional=True)
     topics: Mapping[str, Topic] = _section(Topic)
     queues: Mapping[str, Queue] = _section(Queue)
     outboxes: Mapping[str, Outbox] = _section(Outbox)
@@ -80,6 +86,8 @@ class Scenario:
     workers: Mapping[str, Workers] = _section(Workers)
 
     def __attrs_post_init__(self) -> None:
+        if self.region is not None and not _REGION.fullmatch(self.region):
+            raise DeclarationError("Scenario.region", f"{self.region!r} is no Region; allowed: names like 'eu-west-1'")
         self._check_names()
         self._check_references()
         self._check_destinations()

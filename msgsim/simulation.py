@@ -38,6 +38,7 @@ from msgsim.engine.clock import Timer, Turn, run_through
 from msgsim.engine.curves import RateCurve
 from msgsim.engine.handlers import Desk
 from msgsim.engine.lazy import LazyStation
+from msgsim.engine.publishing import GatedStep, gated, share_quota
 from msgsim.engine.stations import Station
 from msgsim.engine.stepped import SteppedStation
 from msgsim.engine.streams import stream
@@ -136,12 +137,7 @@ class Simulation:
             name: SendingAccount(outbox, name, rng=self._stream(name, "outcomes"), epoch=scenario.epoch)
             for name, outbox in scenario.outboxes.items()
         }
-        self._topics = {
-            name: (FifoFanout if topic.fifo else TopicFanout)(
-                topic, name, endpoints=self._ports, rng_of=self._deliveries, epoch=scenario.epoch
-            )
-            for name, topic in scenario.topics.items()
-        }
+        self._topics = self._live_topics(scenario)
         driven: list[TopicFanout | SendingAccount] = [*self._topics.values(), *self._outboxes.values()]
         for live in driven:
             live.clock = self._time
@@ -310,6 +306,16 @@ class Simulation:
             live.on_close = partial(_keep, name)
         return self._queues[name]
 
+    def _live_topics(self, scenario: Scenario) -> dict[str, TopicFanout]:
+        topics = {
+            name: (FifoFanout if topic.fifo else TopicFanout)(
+                topic, name, endpoints=self._ports, rng_of=self._deliveries, epoch=scenario.epoch
+            )
+            for name, topic in scenario.topics.items()
+        }
+        share_quota(topics.values(), scenario.region, scenario.publish_rate)
+        return topics
+
     def _add_station(self, name: str) -> Station | LazyStation:
         queue = self._queues[name]
         rng = self._stream(name, "polls") if queue.declaration.poll_winner == "random" else None
@@ -369,9 +375,8 @@ class Simulation:
             sets = {each: declared.events for each, declared in outbox.configuration_sets.items() if declared.events}
             if not sets:
                 continue
-            topics = {
-                each.topic: self._topics[each.topic].route(None).publish for some in sets.values() for each in some
-            }
+            used = {each.topic: self._topics[each.topic] for some in sets.values() for each in some}
+            topics = {each: gated(topic, topic.route(None).publish) for each, topic in used.items()}
             publisher = EventPublisher(sets, topics, rng=self._stream(name, "events"), name=name)
             self._outboxes[name].on_event = publisher.hear
             self._drivers.append(Driver(self.env, self._board, publisher))
@@ -410,6 +415,8 @@ class Simulation:
             epoch=self.scenario.epoch,
             stream=self._stream,
         )
+        if topic is not None:
+            source.deliver = gated(topic, source.deliver)
         station = None if topic is not None else self._stations[declared.to]
         if isinstance(station, LazyStation):
             station.feed(source)
@@ -424,7 +431,9 @@ class Simulation:
         if isinstance(action, PutSuppressedDestination):
             return PutSuppressedDestinationStep(action, self._outboxes[action.outbox])
         if isinstance(action, Publish):
-            return PublishStep(action, self._topics[action.topic], epoch)
+            topic = self._topics[action.topic]
+            step = PublishStep(action, topic, epoch)
+            return step if topic.quota is None else GatedStep(topic, step)
         if isinstance(action, SendMessage):
             port = self._ports[action.queue]
             declaration = self.scenario.queues[action.queue]

@@ -145,7 +145,7 @@ def _group_row(run: Run, queue: str, name: str, groups: Sequence[str]) -> list[s
 
 def _total(metric: str) -> Cell:
     def cell(run: Run, name: str) -> str:
-        return count(run.total(name, metric)) if metric in CATALOGUE[run.kind(name)] else ""
+        return count(run.total(name, metric)) if metric in CATALOGUE[run.records[name].table] else ""
 
     return cell
 
@@ -204,6 +204,7 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
         ("topic", "subscription"),
         (
             Column("published", "messages", _total("published")),
+            Column("over quota", "messages", _total("over_quota"), optional=True),
             Column("delivered", "messages", _total("delivered")),
             Column("filtered out", "messages", _total("filtered_out")),
             Column("failed", "messages", _total("delivery_failed")),

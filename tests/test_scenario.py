@@ -402,7 +402,7 @@ QUEUE_FIELDS = ", ".join(sorted(field.name for field in attrs.fields(ms.Queue)))
             "worker.mailers.count",
             (
                 "no field of the scenario named 'worker'; did you mean 'workers'? declared: description, epoch, "
-                "horizon, outboxes, queues, quotas, title, topics, traffic, warm_up, workers"
+                "horizon, outboxes, publish_rate, queues, quotas, region, title, topics, traffic, warm_up, workers"
             ),
         ),
         (

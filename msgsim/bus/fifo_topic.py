@@ -253,6 +253,7 @@ class FifoFanout(TopicFanout):
             raise InvalidParameter(NO_ID)
         content = structured(body, structure)
         route = self.route(dict(attributes) if attributes and content is body else None, subject)
+        self.charge(now)
         if self.throughput is not None:
             self.throughput.charge(group_id, published_bytes(body, attributes), now)
         number = self.accept(route, content, now, None, now, group_id, deduplication_id)

@@ -49,14 +49,20 @@ class PublishQuota:
 
         Cost: O(1), amortised.
         """
+        if not self.take(now, messages):
+            raise Throttled("Rate exceeded")
+
+    def take(self, now: float, messages: int = 1) -> bool:
+        """The same; returns False instead of raising."""
         recent = self._recent
         while recent and recent[0][0] + SECOND <= now:
             self._size -= recent.popleft()[1]
         if self._size + messages > self.limit:
             self.throttled += messages
-            raise Throttled("Rate exceeded")
+            return False
         self._size += messages
         if recent and recent[-1][0] == now:
             recent[-1] = (now, recent[-1][1] + messages)
         else:
             recent.append((now, messages))
+        return True

@@ -19,6 +19,7 @@ from msgsim.bus.filters import parse_body
 from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.notifications import Inbox
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text, structured
+from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue
 from msgsim.bus.signing import Signer
 from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
@@ -29,6 +30,7 @@ from msgsim.errors import (
     DeclarationError,
     InvalidParameter,
     InvalidParameterValue,
+    Throttled,
     UnknownName,
 )
 from msgsim.quotas import ARCHIVE_RETENTION
@@ -215,6 +217,8 @@ class TopicFanout:
         base: where its ids begin.
         arn: its name in envelopes.
         reads_bodies: a filter looks at bodies.
+        quota: that it shares with other topics, for `publish`; who publishes by a route charges it; None for none.
+        over_quota: publishes that this refused (SNS-QUO-1).
         signer: signs notifications; None for placeholders. A `msgsim.bus.signing.Signer` may be put here.
         unknown: the audience of a route that has not chosen one yet.
 
@@ -238,7 +242,9 @@ class TopicFanout:
         "epoch",
         "name",
         "on_change",
+        "over_quota",
         "published",
+        "quota",
         "reads_bodies",
         "signer",
         "subscriptions",
@@ -272,6 +278,8 @@ class TopicFanout:
         self.arn = ARN + name
         self.epoch = epoch
         self.published = 0
+        self.quota: PublishQuota | None = None
+        self.over_quota = 0
         self.signer: Signer | None = None
         self.clock: Callable[[], float] | None = None
         self.on_change: Callable[[], None] | None = None
@@ -364,6 +372,7 @@ class TopicFanout:
         Raises:
             InvalidParameter: empty or too long (SNS-PUB-1), a subject that cannot be (SNS-PUB-2), an attribute of no
                 known type (SNS-PUB-3), a group id that is none, or a deduplication id (SNS-PUB-7).
+            Throttled: over the quota that topics share (SNS-QUO-1).
             TimeRanBackwards: `now` is earlier than at the last call.
         """
         self.advance(now)
@@ -377,9 +386,20 @@ class TopicFanout:
                 "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId "
                 "parameter that is not valid for this topic type"
             )
+        self.charge(now)
         id_ = self.base + self.published + 1
         self.fan_out(content, attributes, now, id_, now, subject, group_id)
         return format_id(id_)
+
+    def charge(self, now: float) -> None:
+        """Count a publish at the quota that topics share, or refuse it.
+
+        Raises:
+            Throttled: it is one too many within the last second (SNS-QUO-3).
+        """
+        if self.quota is not None and not self.quota.take(now):
+            self.over_quota += 1
+            raise Throttled("Rate exceeded")
 
     def subscribe(self, subscription: Subscription, queue: Endpoint | None = None) -> Subscriber:
         """Add a subscription, which gets what is published from now on.
