@@ -2,7 +2,7 @@
 """What becomes of recipients by their addresses: lists, receivers, retries, and the events that tell of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgsim.bus.email_events import EmailEvent, Mailing
@@ -90,6 +90,7 @@ class Parcel:
     __slots__ = (
         "address",
         "attempt",
+        "counted",
         "decided",
         "deferral",
         "gives_up_at",
@@ -113,7 +114,7 @@ class Parcel:
         self.terms = terms
         self.origin_id, self.origin_at = origin
         self.attempt = 1
-        self.decided = self.noticed = False
+        self.counted = self.decided = self.noticed = False
         self.deferral = 0.0
         self.gives_up_at = mailing.accepted_at + terms.max_delivery_time
         self.notice_at = inf
@@ -316,7 +317,11 @@ class Deliveries(Outcomes):
             self._tell_of(subject, "Click", at, {})
 
     def _try(self, parcel: Parcel, at: float) -> None:
-        """One delivery attempt."""
+        """One delivery attempt.
+
+        What is known to fail until a certain time comes before all that uses chance or the receiver's rate. So it
+        makes no difference that the attempts before that time are left out.
+        """
         if parcel.scene is not None:
             self._play(parcel, at)
             return
@@ -331,19 +336,55 @@ class Deliveries(Outcomes):
             self._defer(parcel, at, NO_ANSWER, until)
         elif parcel.terms.requires_tls and not receiver.tls:
             self._reject(parcel, at, "General", "5.7.4", NO_TLS)
-        elif not server.takes(at):
+        elif (until := server.grey_until(parcel.address, at)) > at:
+            self._defer(parcel, at, GREYLISTED, min(until, server.next_outage(at)))
+        elif self._is_none(parcel):
+            self._end_hard(parcel, at)
+        elif (until := self._full_until(parcel, at)) > at:
+            self._defer(parcel, at, FULL, min(until, server.next_outage(at)))
+        else:
+            self._offer(parcel, at)
+
+    def _is_none(self, parcel: Parcel) -> bool:
+        """Whether nobody has the address, and the receiver says so; chance decides about that once per email."""
+        if not parcel.mailbox.exists:
+            return not parcel.server.receiver.bounces_late
+        if parcel.decided:
+            return False
+        parcel.decided = True
+        return self._happens(self._outbox.bounce_rate)
+
+    def _full_until(self, parcel: Parcel, at: float) -> float:
+        if not (parcel.mailbox.full and parcel.mailbox.exists):
+            return at
+        server = parcel.server
+        return server.full_until(parcel.address, at, self._draw_full_time.get(server.receiver))
+
+    def _offer(self, parcel: Parcel, at: float) -> None:
+        """An attempt at a receiver that has room for the email; it may be too fast, unwelcome, or at a bad moment."""
+        server, receiver = parcel.server, parcel.server.receiver
+        if not server.takes(at):
             self._defer(parcel, at, TOO_FAST)
         elif self._happens(parcel.deferral):
             self._defer(parcel, at, COLD)
-        elif (until := server.grey_until(parcel.address, at)) > at:
-            self._defer(parcel, at, GREYLISTED, until)
-        elif receiver.demands and server.count(at) and (missing := self._missing(parcel)):
+        elif receiver.demands and self._sends_in_bulk(parcel, at) and (missing := self._missing(parcel)):
             response = f"550 5.7.26 senders of bulk need {', '.join(missing)}"
             self._reject(parcel, at, "ContentRejected", "5.7.26", response)
-        elif not parcel.mailbox.exists:
-            self._find_none(parcel, at)
+        elif self._happens(self._outbox.soft_bounce_rate):
+            self._defer(parcel, at, BUSY)
         else:
-            self._hand_over(parcel, at)
+            self._deliver(parcel, at)
+            if parcel.mailbox.exists:
+                self._follow(parcel, at)
+            else:
+                self._plan(at + RETURN_AFTER, RETURN, parcel, parcel.origin_at)
+
+    def _sends_in_bulk(self, parcel: Parcel, at: float) -> bool:
+        """Whether the receiver has many emails of this sender; each counts once, however often it is offered."""
+        if parcel.counted:
+            return False
+        parcel.counted = True
+        return parcel.server.count(at)
 
     def _missing(self, parcel: Parcel) -> list[str]:
         """Which demands of its receiver an email does not meet (SES-IDN-3)."""
@@ -352,33 +393,6 @@ class Deliveries(Outcomes):
         if "one-click" in missing and getattr(parcel.mailing.email, "one_click", False):
             missing.remove("one-click")
         return missing
-
-    def _find_none(self, parcel: Parcel, at: float) -> None:
-        if parcel.server.receiver.bounces_late:
-            self._deliver(parcel, at)
-            self._plan(at + RETURN_AFTER, RETURN, parcel, parcel.origin_at)
-        else:
-            self._end_hard(parcel, at)
-
-    def _hand_over(self, parcel: Parcel, at: float) -> None:
-        """An attempt at a mailbox that is there: by chance none is, it is full, it is busy, or it takes the email."""
-        outbox = self._outbox
-        if not parcel.decided:
-            parcel.decided = True
-            if self._happens(outbox.bounce_rate):
-                self._end_hard(parcel, at)
-                return
-        if parcel.mailbox.full:
-            server = parcel.server
-            until = server.full_until(parcel.address, at, self._draw_full_time.get(server.receiver))
-            if until > at:
-                self._defer(parcel, at, FULL, until)
-                return
-        if self._happens(outbox.soft_bounce_rate):
-            self._defer(parcel, at, BUSY)
-            return
-        self._deliver(parcel, at)
-        self._follow(parcel, at)
 
     def _defer(self, parcel: Parcel, at: float, setback: Setback, until: float = 0.0) -> None:
         """An attempt failed for the moment; those before `until` would, too (SES-BNC-1, SES-BNC-2)."""
@@ -401,14 +415,14 @@ class Deliveries(Outcomes):
             "diagnosticCode": f"smtp; {setback.response}",
         }
         self._tell_of(parcel, "DeliveryDelay", at, details)
-        parcel.notice_at += self._outbox.delay_notice
+        parcel.notice_at = max(at + self._outbox.delay_notice, nextafter(at, inf))
         self._next(parcel, *parcel.then)
 
     def _expire(self, parcel: Parcel, at: float) -> None:
         """The time is over (SES-BNC-2); a domain that was not found in all of it does not exist (SES-BNC-1)."""
         setback = parcel.setback or NO_ANSWER
         limit = parcel.terms.max_delivery_time
-        if setback is NO_HOST and limit >= MAX_DELIVERY_TIME.high:
+        if setback == NO_HOST and limit >= MAX_DELIVERY_TIME.high:
             self._end_hard(parcel, at, NO_SUCH_HOST)
             return
         sub_type = setback.bounce_sub_type if limit >= MAX_DELIVERY_TIME.high else "CustomTimeoutExceeded"

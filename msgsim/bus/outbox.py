@@ -183,7 +183,7 @@ class Outbox:
     receivers: Sequence[Receiver] = listed(Receiver, "a Receiver")
     suppressed_reasons: Sequence[str] | None = reasons_field()
     authentication: Sequence[str] = attrs.field(default=PROOFS, converter=as_tuple, validator=check_proofs)
-    delay_notice: float = number(DELAY_NOTICE, above=True, unit="s", rule="SES-BNC-3")
+    delay_notice: float = number(DELAY_NOTICE, low=1, unit="s", rule="SES-BNC-3")
     configuration_sets: Mapping[str, ConfigurationSet] = attrs.field(factory=dict, converter=copied)
     configuration_set: str | None = text(None, optional=True)
     pools: Mapping[str, DedicatedPool] = _table(DedicatedPool, "a DedicatedPool")
@@ -452,12 +452,15 @@ class SendingAccount(Standing):
                 the sandbox does not send to one of its recipients (SES-SND-2).
             MailFromDomainNotVerified: its sender's MAIL FROM domain is not, and is to stop emails then (SES-IDN-2).
             SendingPaused: the account is paused, or the configuration set (SES-REP-3).
+            InvalidParameterValue: `email` is no Email, or `terms` no Terms.
             Throttled: "Daily message quota exceeded" or "Maximum sending rate exceeded", in this order: the limit that
                 lasts longer is named first. The service does not publish its order.
             TimeRanBackwards: `now` is earlier than at the last call.
         """
         if not isinstance(email, Email):
             raise InvalidParameterValue(f"{self.name}: email={email!r} is not an Email")
+        if not isinstance(terms, Terms | None):
+            raise InvalidParameterValue(f"{self.name}: terms={terms!r} are none; SendingAccount.terms makes them")
         self.advance(now)
         recipients = len(email.recipients)
         try:

@@ -21,6 +21,12 @@ FIRST_RETRY = MINUTE
 LONGEST_RETRY = HOUR
 """The longest pause between delivery attempts [s] (SES-BNC-2: unpublished)."""
 
+GREYLIST_MEMORY = 35 * DAY
+"""How long a receiver that greylists remembers an address to which no email is attempted [s]; what mail servers do."""
+
+PRUNED_FROM = 1_024
+"""Of fewer addresses than this, those that are forgotten are not looked for."""
+
 RATE_SLACK = 1e-6
 """So much of a recipient may be missing at a receiver that takes a rate, because time stamps are rounded."""
 
@@ -99,6 +105,8 @@ def _check_domains(owner: object, attribute: "attrs.Attribute[Any]", value: obje
     for position, domain in enumerate(value):
         if not (isinstance(domain, str) and is_domain(domain)):
             raise DeclarationError(f"{path}.{position}", f"{domain!r} is not a domain")
+        if domain.lower() in map(str.lower, value[:position]):
+            raise DeclarationError(f"{path}.{position}", f"{domain!r} is named twice; capitals do not matter")
 
 
 def _check_words(owner: object, attribute: "attrs.Attribute[Any]", value: object, words: Sequence[str]) -> None:
@@ -109,6 +117,8 @@ def _check_words(owner: object, attribute: "attrs.Attribute[Any]", value: object
         if word not in words:
             allowed = f"allowed: {', '.join(words)} (SES-IDN-3)"
             raise DeclarationError(f"{path}.{position}", f"{word!r} is not allowed; {allowed}")
+        if word in value[:position]:
+            raise DeclarationError(f"{path}.{position}", f"{word!r} is named twice")
 
 
 def _check_demands(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -133,7 +143,8 @@ class Receiver:
         bounces_late: it accepts emails to those, and sends them back a minute later (SES-EVT-7).
         full_mailboxes: share of the addresses whose mailbox is full when the first email comes.
         full_time: how long it stays full from then on [s], a distribution or a number; None for ever.
-        greylisting: the first email to an address is deferred until so long after the first attempt [s]; None for none.
+        greylisting: the first email to an address is deferred until so long after the first attempt [s], and again
+            when there was none for 35 days; None for none.
         max_rate: recipients that it takes [1/s], and as many at once; it defers what is more. None for no limit.
         resolves: whether DNS knows its domains. Emails are tried again where it does not, and bounce hard in the end
             (SES-BNC-1).
@@ -231,7 +242,18 @@ class ReceivingServer:
         receiver: the declaration.
     """
 
-    __slots__ = ("_ends", "_filled_at", "_free_at", "_hours", "_key", "_known", "_starts", "_tokens", "receiver")
+    __slots__ = (
+        "_ends",
+        "_filled_at",
+        "_free_at",
+        "_hours",
+        "_key",
+        "_known",
+        "_most_known",
+        "_starts",
+        "_tokens",
+        "receiver",
+    )
 
     def __init__(self, receiver: Receiver, key: bytes) -> None:
         self.receiver = receiver
@@ -241,6 +263,7 @@ class ReceivingServer:
         self._tokens = self._burst()
         self._filled_at = 0.0
         self._known: dict[str, float] = {}
+        self._most_known = PRUNED_FROM
         self._free_at: dict[str, float] = {}
         self._hours: dict[int, int] = {}
 
@@ -271,10 +294,27 @@ class ReceivingServer:
         position = bisect_right(self._starts, now)
         return max(now, self._ends[position - 1]) if position else now
 
+    def next_outage(self, now: float) -> float:
+        """When the next outage begins [s]; infinite if none does."""
+        position = bisect_right(self._starts, now)
+        return self._starts[position] if position < len(self._starts) else inf
+
     def grey_until(self, address: str, now: float) -> float:
-        """Until when an address is greylisted [s], which begins at its first attempt."""
+        """Until when an address is greylisted [s], which begins at its first attempt.
+
+        It stays known while emails to it are attempted. Cost: O(1), over time; memory O(addresses of 35 days).
+        """
         wait = self.receiver.greylisting
-        return now if wait is None else self._known.setdefault(address, now + wait)
+        if wait is None:
+            return now
+        until = self._known.get(address)
+        if until is None or now >= until + GREYLIST_MEMORY:
+            until = now + wait
+        self._known[address] = until = max(until, now)
+        if len(self._known) > self._most_known:
+            self._known = {each: at for each, at in self._known.items() if now < at + GREYLIST_MEMORY}
+            self._most_known = max(PRUNED_FROM, 2 * len(self._known))
+        return until
 
     def full_until(self, address: str, now: float, full_time: Sampler | None) -> float:
         """Until when the mailbox is full [s], counted from the first look.

@@ -106,7 +106,10 @@ class Standing(Books, ABC):
 
         Raises:
             UnknownName: there is no such configuration set or tenant (SES-SND-4).
+            InvalidParameterValue: `tags` are no table.
         """
+        if not isinstance(tags, Mapping | None):
+            raise InvalidParameterValue(f"{self.name}: tags={tags!r} is not a table of names and values (SES-SND-7)")
         name = self.outbox.configuration_set if configuration_set is None else configuration_set
         declared = ConfigurationSet()
         if name is not None:
@@ -127,7 +130,7 @@ class Standing(Books, ABC):
 
     @staticmethod
     def _named(what: str, name: str, known: Mapping[str, Thing]) -> Thing:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise UnknownName.among(what, name, known)
         return known[name]
 
@@ -169,11 +172,12 @@ class Standing(Books, ABC):
             address: with or without a name; capitals matter.
             reason: "BOUNCE" or "COMPLAINT".
             now: simulated time [s].
-            tenant: whose list; None for the account's.
+            tenant: whose list, which is the account's if it has none of its own; None for the account's.
 
         Raises:
             InvalidParameterValue: another reason, or no address.
             InvalidParameterValue: the account is in the sandbox, which lets nobody do so.
+            UnknownName: there is no such tenant.
         """
         self.suppress_all([address], reason, now, tenant=tenant)
 
@@ -182,8 +186,11 @@ class Standing(Books, ABC):
 
         Raises:
             InvalidParameterValue: as `suppress`, or more than 100,000 (SES-SUP-5).
+            UnknownName: there is no such tenant.
         """
         check_reason(reason)
+        if isinstance(addresses, str) or not isinstance(addresses, Sequence):
+            raise InvalidParameterValue(f"{self.name}: addresses={addresses!r} is not a list of addresses")
         bare = [listed_address(address) for address in addresses]
         if self.outbox.sandbox:
             raise InvalidParameterValue(f"{self.name}: the sandbox has no way to suppress addresses (SES-SUP-5)")
@@ -216,7 +223,10 @@ class Standing(Books, ABC):
 
     def _open_list(self, now: float, tenant: str | None = None) -> SuppressionList:
         self._follow_pauses(now)
-        return self.list_of(tenant)
+        if tenant is None:
+            return self.list_of(None)
+        own = self._named("tenant", tenant, self.tenants).tenant.suppression_scope == "TENANT"
+        return self.list_of(tenant if own else None)
 
     def _follow_pauses(self, now: float) -> None:
         """Note since when nothing is sent, by whoever paused it, and empty the list after 90 days of it (SES-SUP-5)."""

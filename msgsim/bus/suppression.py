@@ -19,6 +19,12 @@ REASONS = (BOUNCE, COMPLAINT)
 FIRST_STAY = DAY
 """How long an address is on the global list after a first bounce [s]; it doubles with each (SES-SUP-3: unpublished)."""
 
+FORGOTTEN_AFTER = 14 * DAY
+"""How long after an address has come off the global list its bounces are remembered [s] (SES-SUP-3: unpublished)."""
+
+PRUNED_FROM = 1_024
+"""Of fewer addresses than this, those that are forgotten are not looked for."""
+
 
 def reasons_field(default: Any = None) -> Any:
     """A declaration's field with the reasons for which a list is in force; None says nothing about it (SES-SUP-2)."""
@@ -163,19 +169,24 @@ class GlobalSuppressionList:
     """What the service itself does not send to for a while after a hard bounce, whoever sends (SES-SUP-3).
 
     It cannot be asked for; a simulated account knows its own share of it. With each further bounce an address stays
-    twice as long, at most 14 days.
+    twice as long, at most 14 days. Who has been off it for 14 days is as new to it.
     """
 
-    __slots__ = ("_bounces",)
+    __slots__ = ("_bounces", "_most")
 
     def __init__(self) -> None:
         self._bounces: dict[str, tuple[float, float]] = {}
+        self._most = PRUNED_FROM
 
     def add(self, address: str, now: float) -> None:
-        """A hard bounce. Cost: O(1)."""
+        """A hard bounce. Cost: O(1), over time; memory O(addresses that bounced in the latest 28 days)."""
         known = self._bounces.get(address)
-        stay = FIRST_STAY if known is None else min(2.0 * known[1], GLOBAL_SUPPRESSION_TIME.high)
+        new = known is None or now >= known[0] + FORGOTTEN_AFTER
+        stay = FIRST_STAY if known is None or new else min(2.0 * known[1], GLOBAL_SUPPRESSION_TIME.high)
         self._bounces[address] = (now + stay, stay)
+        if len(self._bounces) > self._most:
+            self._bounces = {each: it for each, it in self._bounces.items() if now < it[0] + FORGOTTEN_AFTER}
+            self._most = max(PRUNED_FROM, 2 * len(self._bounces))
 
     def holds(self, address: str, now: float) -> bool:
         """Whether the address is on the list at `now` [s]. Cost: O(1)."""

@@ -1,22 +1,26 @@
 """What becomes of recipients by their addresses, and which events tell of it."""
 
 import copy
+import pickle
 import random
+from itertools import accumulate
 from math import nextafter
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgsim.bus import deliveries
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.deliveries import RETURN_AFTER
 from msgsim.bus.email_events import EmailEvent
 from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.emails import Attachment
 from msgsim.bus.outbox import DELAY_NOTICE, Email, Outbox, SendingAccount
-from msgsim.bus.receivers import Receiver
+from msgsim.bus.receivers import Receiver, retry_at
 from msgsim.bus.reputation import ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.bus.warm_up import DedicatedPool
@@ -323,6 +327,25 @@ class TestBounces:
         account.send_email(ANN, 0.0)
         assert done(account).hard_bounced == 1
         assert heard.kinds == ["Send", "Bounce"]
+
+
+class TestSeenOnce:
+    """What is found out about an email once is not found out anew at each attempt."""
+
+    @pytest.mark.rule("SES-IDN-3")
+    def test_an_email_counts_once_however_often_it_is_offered(self) -> None:
+        receiver = Receiver(demands=["dkim"], bulk=1)
+        account, _ = opened(receiver, soft_bounce_rate=0.9, authentication=[], seed=5)
+        account.send_email(ANN, 0.0)
+        done(account)
+        assert account.soft_bounced == 0
+
+    def test_a_mailbox_that_is_full_takes_nothing_of_its_receivers_rate(self) -> None:
+        receivers = [Receiver(domains=["full.org"], full_mailboxes=1, max_rate=0.001), Receiver()]
+        account = SendingAccount(Outbox(receivers=receivers), rng=random.Random(1))
+        account.send_email(Email("ann@full.org"), 0.0)
+        server = account.look()._servers[0]
+        assert server.takes(0.0)
 
 
 class TestUnknownDomains:
@@ -787,3 +810,49 @@ class TestLaws:
         ]
         assert often.end_to_end == once.end_to_end
         assert sum(event.kind == "Delivery" for event in heard[0]) == once.delivered
+
+    @pytest.mark.rule("SES-BNC-2")
+    @given(data=st.data())
+    def test_attempts_that_are_left_out_make_no_difference(self, data: st.DataObject) -> None:
+        def some(**choices: list[Any]) -> dict[str, Any]:
+            return {name: data.draw(st.sampled_from([None, *each]), label=name) for name, each in choices.items()}
+
+        settings = some(
+            greylisting=[90.0, 7_200.0],
+            max_rate=[0.001, 0.1],
+            outages=[[(0, 500)], [(100, 4_000), (5_000, 90_000)]],
+            full_mailboxes=[0.5, 1.0],
+            unknown_users=[0.3],
+            demands=[["dkim"]],
+            bulk=[0],
+        )
+        receiver = Receiver(**{name: each for name, each in settings.items() if each is not None})
+        if receiver.full_mailboxes:
+            receiver = attrs.evolve(receiver, full_time=data.draw(st.sampled_from([None, Exponential(8_000)])))
+        outbox = Outbox(
+            receivers=[receiver],
+            soft_bounce_rate=data.draw(_rates(), label="soft bounces"),
+            bounce_rate=data.draw(_rates(), label="bounces"),
+            authentication=data.draw(st.sampled_from([(), ("dkim",)])),
+        )
+        gaps = st.sampled_from([1.0, 61.7, 601.3, 4_003.1, 50_411.9])
+        times = list(accumulate(data.draw(st.lists(gaps, min_size=1, max_size=8), label="gaps")))
+        seed = data.draw(st.integers(0, 99), label="seed")
+
+        def heard(copied_at: int = -1) -> list[tuple[Any, ...]]:
+            account, events = SendingAccount(outbox, rng=random.Random(seed)), Heard()
+            account.on_event = events
+            for position, now in enumerate(times):
+                if position == copied_at:
+                    account = pickle.loads(pickle.dumps(account))  # noqa: S301 - our own bytes
+                    account.on_event = events
+                account.send_email(Email(f"a{position % 3}@x.org"), now)
+                account.check()
+            done(account)
+            return [(event.kind, event.at, event.recipients, event.details) for event in events]
+
+        leaping = heard()
+        assert heard(copied_at=len(times) // 2) == leaping
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deliveries, "retry_at", lambda at, attempt, _, limit: retry_at(at, attempt, 0.0, limit))
+            assert heard() == leaping

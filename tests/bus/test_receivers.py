@@ -2,11 +2,11 @@
 
 import pickle
 from collections.abc import Callable
-from math import inf
+from math import inf, nextafter
 
 import pytest
 
-from msgsim.bus.receivers import Receiver, ReceivingServer, check_receivers, retry_at
+from msgsim.bus.receivers import PRUNED_FROM, Receiver, ReceivingServer, check_receivers, retry_at
 from msgsim.distributions import Exponential, Fixed
 from msgsim.errors import DeclarationError
 
@@ -39,6 +39,14 @@ class TestReceiver:
         [
             ({"domains": 3}, r"^Receiver\.domains: 3 is not a list of domains$"),
             ({"domains": ["gmail.com", "a@b.c"]}, r"^Receiver\.domains\.1: 'a@b\.c' is not a domain$"),
+            (
+                {"domains": ["a.org", "A.org"]},
+                r"^Receiver\.domains\.1: 'A\.org' is named twice; capitals do not matter$",
+            ),
+            ({"domains": [""]}, r"^Receiver\.domains\.0: '' is not a domain$"),
+            ({"domains": ["bücher.de"]}, r"^Receiver\.domains\.0: 'bücher\.de' is not a domain$"),
+            ({"demands": ["dkim", "dkim"]}, r"^Receiver\.demands\.1: 'dkim' is named twice$"),
+            ({"reopen_rate": 1}, r"^Receiver\.reopen_rate: 1.0 is not allowed; allowed: 0 to 0.99"),
             ({"domains": [1]}, r"^Receiver\.domains\.0: 1 is not a domain$"),
             ({"unknown_users": 1.1}, "Receiver.unknown_users: 1.1 is not allowed; allowed: 0 to 1 .*SES-BNC-1"),
             ({"full_time": 5}, "Receiver.full_time: needs a share of full_mailboxes"),
@@ -105,9 +113,37 @@ class TestTaking:
 
     def test_greylisting_begins_at_the_first_attempt(self) -> None:
         grey = server(greylisting=300)
-        assert [grey.grey_until("a@x.org", now) for now in (100, 160, 400, 9_000)] == [400] * 4
+        assert [grey.grey_until("a@x.org", now) for now in (100, 160, 400, 9_000)] == [400, 400, 400, 9_000]
         assert grey.grey_until("b@x.org", 200) == 500
         assert server().grey_until("a@x.org", 7) == 7
+
+    def test_who_is_not_heard_of_for_35_days_is_greylisted_again(self) -> None:
+        grey = server(greylisting=300)
+        assert grey.grey_until("a@x.org", 0.0) == 300.0
+        assert grey.grey_until("a@x.org", DAY) == DAY
+        last = nextafter(36 * DAY, 0.0)
+        assert grey.grey_until("a@x.org", last) == last
+        assert grey.grey_until("a@x.org", last + 35 * DAY) == last + 35 * DAY + 300.0
+
+    def test_it_does_not_remember_more_addresses_for_ever(self) -> None:
+        grey = server(greylisting=300)
+        for each in range(60_000):
+            grey.grey_until(f"a{each}@x.org", each * 300.0)
+        a_while = 35 * DAY / 300.0
+        assert a_while < len(grey._known) <= 2 * a_while + PRUNED_FROM
+
+    def test_the_next_outage(self) -> None:
+        shaky = server(outages=[(10, 20), (30, 40)])
+        assert [shaky.next_outage(now) for now in (0.0, 10.0, 25.0, 30.0, 50.0)] == [10.0, 30.0, 30.0, inf, inf]
+
+    def test_a_chance_of_an_address_is_even_and_its_own(self) -> None:
+        one = server(unknown_users=0.5)
+        addresses = [f"a{each}@x.org" for each in range(2_000)]
+        chances = [one.chance(address) for address in addresses]
+        assert chances == [one.chance(address) for address in addresses]
+        assert sum(chances) / 2_000 == pytest.approx(0.5, abs=0.03)
+        gone = [chance for address, chance in zip(addresses, chances, strict=True) if not one.mailbox(address).exists]
+        assert sum(gone) / len(gone) == pytest.approx(0.5, abs=0.04)
 
     def test_a_rate_is_a_bucket_of_one_second(self) -> None:
         slow = server(max_rate=2)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -75,12 +76,31 @@ class TestTerms:
                 {"authentication": ["one-click"]},
                 r"^Outbox\.authentication\.0: 'one-click' is not allowed; allowed: dkim",
             ),
-            ({"delay_notice": 0}, r"^Outbox\.delay_notice: 0\.0 is not allowed; allowed: more than 0 \[s\]"),
+            ({"delay_notice": 0}, r"^Outbox\.delay_notice: 0\.0 is not allowed; allowed: 1 or more \[s\]"),
         ],
     )
     def test_declarations_that_cannot_be(self, settings: dict[str, object], message: str) -> None:
         with pytest.raises(DeclarationError, match=message):
             Outbox(**settings)  # type: ignore[arg-type]
+
+    @pytest.mark.rule("SES-SND-4")
+    @pytest.mark.parametrize("name", ["x", "", 3, []])
+    def test_nonsense_is_named(self, name: Any) -> None:
+        account = opened()
+        calls: list[Callable[[], object]] = [
+            lambda: account.terms(name),
+            lambda: account.terms(tenant=name),
+            lambda: account.pause_configuration_set(name, 0.0),
+            lambda: account.suppress("ann@x.org", BOUNCE, 0.0, tenant=name),
+            lambda: account.suppressed_destinations(0.0, tenant=name),
+        ]
+        for call in calls:
+            with pytest.raises(UnknownName, match=r"^no (configuration set|tenant) named "):
+                call()
+        with pytest.raises(InvalidParameterValue, match=r"^ses: tags=3 is not a table of names and values"):
+            account.terms(tags=3)  # type: ignore[arg-type]
+        with pytest.raises(InvalidParameterValue, match=r"^ses: terms=3 are none; SendingAccount\.terms makes them$"):
+            account.send_email(ANN, 0.0, terms=3)  # type: ignore[arg-type]
 
 
 class TestPauses:
@@ -244,3 +264,17 @@ class TestList:
         account.suppress("new@x.org", BOUNCE, 91 * DAY)
         account.resume(200 * DAY)
         assert [entry.address for entry in account.suppressed_destinations(200 * DAY)] == ["new@x.org"]
+
+    @pytest.mark.rule("SES-SUP-4")
+    def test_a_tenant_without_a_list_of_its_own_has_the_accounts(self) -> None:
+        account = opened(tenants={"a": SendingTenant(), "b": SendingTenant(suppression_scope="TENANT")})
+        account.suppress("ann@x.org", BOUNCE, 0.0, tenant="a")
+        account.suppress("bob@x.org", BOUNCE, 0.0, tenant="b")
+        lists = [account.suppressed_destinations(0.0, tenant=tenant) for tenant in (None, "a", "b")]
+        assert [[entry.address for entry in each] for each in lists] == [["ann@x.org"], ["ann@x.org"], ["bob@x.org"]]
+
+    @pytest.mark.rule("SES-SUP-5")
+    @pytest.mark.parametrize("addresses", ["ann@x.org", None, 3])
+    def test_an_import_is_of_a_list(self, addresses: Any) -> None:
+        with pytest.raises(InvalidParameterValue, match=r"^ses: addresses=.* is not a list of addresses$"):
+            opened().suppress_all(addresses, BOUNCE, 0.0)

@@ -7,6 +7,7 @@ import pytest
 from msgsim.bus.suppression import (
     BOUNCE,
     COMPLAINT,
+    PRUNED_FROM,
     GlobalSuppressionList,
     SuppressedDestination,
     SuppressionList,
@@ -102,5 +103,22 @@ class TestGlobalList:
             end = next(day for day in range(1, 20) if not everywhere.holds("ann@x.org", now + day * DAY))
             assert everywhere.holds("ann@x.org", nextafter(now + end * DAY, 0.0))
             stays.append(end)
-            now += 20 * DAY
+            now += (end + 13) * DAY
         assert stays == [1, 2, 4, 8, 14, 14]
+
+    @pytest.mark.rule("SES-SUP-3")
+    @pytest.mark.parametrize(("after", "stay"), [(nextafter(15 * DAY, 0.0), 2 * DAY), (15 * DAY, DAY)])
+    def test_who_has_been_off_it_for_14_days_is_as_new(self, after: float, stay: float) -> None:
+        everywhere = GlobalSuppressionList()
+        everywhere.add("ann@x.org", 0.0)
+        everywhere.add("ann@x.org", after)
+        assert everywhere.holds("ann@x.org", nextafter(after + stay, 0.0))
+        assert not everywhere.holds("ann@x.org", after + stay)
+
+    def test_it_does_not_grow_for_ever(self) -> None:
+        everywhere = GlobalSuppressionList()
+        for each in range(30_000):
+            everywhere.add(f"a{each}@x.org", each * 60.0)
+        a_while = 15 * DAY / 60.0
+        assert a_while < len(everywhere._bounces) <= 2 * a_while + PRUNED_FROM
+        assert everywhere.holds("a29999@x.org", 30_000 * 60.0)
