@@ -22,7 +22,9 @@ A queue alone is a `StandardQueue` or a `FifoQueue`; each call says what time it
 from typing import TYPE_CHECKING
 
 from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.email_templates import EmailTemplate
 from msgsim.bus.email_validation import EmailValidation
+from msgsim.bus.emails import Attachment
 from msgsim.bus.event_destinations import EventDestination
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
@@ -59,12 +61,14 @@ from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation, simulate
 
 __all__ = [  # noqa: RUF022 - as sorted() sorts
+    "Attachment",
     "ConfigurationSet",
     "Constant",
     "DAY",
     "DedicatedPool",
     "Diurnal",
     "Email",
+    "EmailTemplate",
     "EmailValidation",
     "Empirical",
     "EventDestination",

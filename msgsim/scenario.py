@@ -277,6 +277,10 @@ class Scenario:
         if action.configuration_set is not None and action.configuration_set not in sets:
             problem = no_such(f"configuration set of {action.outbox!r}", action.configuration_set, sets)
             raise DeclarationError(f"{path}.configuration_set", problem)
+        templates = self.outboxes[action.outbox].templates
+        if action.template is not None and action.template not in templates:
+            problem = no_such(f"template of {action.outbox!r}", action.template, templates)
+            raise DeclarationError(f"{path}.template", problem)
         self._check_tenant(action.outbox, action.tenant, path)
 
     def _check_tenant(self, outbox: str, tenant: str | None, path: str) -> None:
@@ -346,6 +350,8 @@ class Scenario:
                 return
             kinds = ("Send",) if outbox.delivery_delay else ("Send", "Delivery")
             for destination in outbox.configuration_sets[name].events:
+                if action.template is not None and not destination.wants("Rendering Failure"):
+                    continue
                 if destination.delay is None and any(map(destination.wants, kinds)):
                     yield from self._fanned_out_at_once(destination.topic)
 

@@ -175,27 +175,30 @@ class Deliveries(Outcomes):
     # ------------------------------------------------------------ acceptance
 
     def accept(
-        self, mailing: Mailing, addressees: Sequence[Addressee], terms: Terms, origin: tuple[int, float]
+        self,
+        mailing: Mailing,
+        addressees: Sequence[Addressee],
+        terms: Terms,
+        origin: tuple[int, float],
+        failure: str | None = None,
     ) -> None:
         """Begin the deliveries of an accepted email (SES-SND-1), unless it carries a virus (SES-SND-9).
-
-        What renders an email from a template may have a method `failure(cause, now)` that says which of its data are
-        missing: then nothing is sent (SES-SND-6).
 
         Args:
             mailing: the email.
             addressees: its recipients.
             terms: what holds for it.
             origin: the traffic event that caused it, and when that happened [s].
+            failure: why it cannot be rendered: then nothing is sent (SES-SND-6).
         """
         now = mailing.accepted_at
         everyone = tuple(addressee.written for addressee in addressees)
         content = mailing.content
-        find_failure = getattr(content, "failure", None)
-        failure = find_failure(mailing.cause, now) if find_failure else None
-        if failure:
+        if failure is not None:
             self._account.rendering_failed += len(everyone)
-            self._tell("Rendering Failure", now, everyone, {"errorMessage": failure}, mailing, origin)
+            name = getattr(content, "template_name", None)
+            details = {"errorMessage": failure} if name is None else {"errorMessage": failure, "templateName": name}
+            self._tell("Rendering Failure", now, everyone, details, mailing, origin)
             return
         self._tell("Send", now, everyone, {}, mailing, origin)
         if is_infected(content):

@@ -13,7 +13,7 @@ import attrs
 
 from msgsim.bus.addresses import bare_address
 from msgsim.bus.composition import OUTGOING_IP, content_type, headers_of
-from msgsim.bus.emails import Email, EmailContent
+from msgsim.bus.emails import Email, EmailContent, outline
 from msgsim.bus.message import EPOCH, Message, format_id
 from msgsim.bus.timestamps import iso_timestamp
 from msgsim.errors import InvalidParameterValue
@@ -191,7 +191,7 @@ class Mailing:
             sent: the tags tell where the email left from.
             headers: with the email's headers.
         """
-        source, email = self.source, self.email
+        source, email = self.source, outline(self.content, self.cause, self.accepted_at)
         sender = email.sender or source.sender
         message_id = format_id(self.number)
         address = bare_address(sender)

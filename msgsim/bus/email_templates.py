@@ -114,11 +114,13 @@ class TemplatedEmail:
         template: what it is made of.
         data: values by name.
         email: all but its texts.
+        template_name: as events tell it.
     """
 
     template: EmailTemplate
     data: Mapping[str, Any]
     email: Email
+    template_name: str | None = None
 
     def render(self, message: Any = None, now: float = 0.0) -> Email:  # noqa: ARG002 - it is the same for all
         """The email.
@@ -128,6 +130,10 @@ class TemplatedEmail:
         """
         subject, body, html = self.template.render(self.data)
         return attrs.evolve(self.email, subject=subject, body=body, html=html)
+
+    def unrendered(self, message: Any = None, now: float = 0.0) -> Email:  # noqa: ARG002 - as above
+        """All of it but its texts."""
+        return self.email
 
     def addresses(self, message: Any = None, now: float = 0.0) -> tuple[str, ...]:  # noqa: ARG002 - as above
         """Its recipients."""

@@ -8,7 +8,7 @@ import attrs
 
 from msgsim.bus.addresses import NOT_IN_HEADERS, parse_address
 from msgsim.declare import instance, listed, text
-from msgsim.errors import DeclarationError, InvalidParameterValue, MessageRejected
+from msgsim.errors import DeclarationError, InvalidParameterValue, MessageRejected, RenderingFailure
 from msgsim.quotas import (
     HEADER_BYTES,
     HEADER_NAME,
@@ -197,6 +197,33 @@ class EmailContent(Protocol):
     def addresses(self, message: Any, now: float) -> tuple[str, ...]:
         """Its recipients, without building the rest of it."""
         ...
+
+
+class TemplatedContent(EmailContent, Protocol):
+    """What makes an email out of a template and data, which need not fit (SES-SND-6)."""
+
+    @property
+    def template_name(self) -> str | None:
+        """The template's; None if it has none."""
+        ...
+
+    def unrendered(self, message: Any, now: float) -> Email:
+        """All of the email but its texts."""
+        ...
+
+    def failure(self, message: Any, now: float) -> str | None:
+        """Why it cannot be rendered; None if it can."""
+        ...
+
+
+def outline(content: Email | EmailContent, cause: object, now: float) -> Email:
+    """An email as it is, or all but its texts where they cannot be rendered (SES-SND-6)."""
+    if isinstance(content, Email):
+        return content
+    try:
+        return content.render(cause, now)
+    except RenderingFailure:
+        return cast("TemplatedContent", content).unrendered(cause, now)
 
 
 def check_email(email: Email, limit: Quota = MESSAGE_BYTES) -> None:

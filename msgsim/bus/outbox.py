@@ -13,7 +13,9 @@ import attrs
 from msgsim.bus.configuration_set import ConfigurationSet, check_sets
 from msgsim.bus.deliveries import Addressee, Deliveries, is_infected
 from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
+from msgsim.bus.email_templates import EmailTemplate
 from msgsim.bus.email_validation import EmailValidation
+from msgsim.bus.emails import outline
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email
 from msgsim.bus.mailbox_simulator import simulated
 from msgsim.bus.message import EPOCH, format_id, id_base
@@ -152,13 +154,14 @@ class Outbox:
         configuration_set: the one of emails that name none; None for none.
         pools: of dedicated IP addresses, by the names by which configuration sets have them (SES-IP-1).
         tenants: by the names by which emails have them (SES-TEN-1).
+        templates: of emails, by the names by which they have them (SES-SND-6).
         reputation: how the account is judged, and paused; None if nobody looks (SES-REP-1).
         validation: which addresses are not sent to for their score; None if none is given (SES-SUP-6).
         quota_growth: how quotas grow for a sender who uses them and is healthy; None if they do not (SES-QUO-6).
 
     Addresses are looked at where it matters, which takes time: in the sandbox, with receivers, configuration sets,
-    tenants, a reputation or validation, and where `suppressed_reasons` is given. Otherwise recipients are counted, and
-    all is chance.
+    tenants, templates, a reputation or validation, and where `suppressed_reasons` is given. Otherwise recipients are
+    counted, and all is chance.
 
     Raises:
         DeclarationError: a value is not allowed; says which are.
@@ -188,6 +191,7 @@ class Outbox:
     configuration_set: str | None = text(None, optional=True)
     pools: Mapping[str, DedicatedPool] = _table(DedicatedPool, "a DedicatedPool")
     tenants: Mapping[str, SendingTenant] = _table(SendingTenant, "a SendingTenant")
+    templates: Mapping[str, EmailTemplate] = _table(EmailTemplate, "an EmailTemplate")
     reputation: ReputationPolicy | None = instance(ReputationPolicy, "a ReputationPolicy", default=None, optional=True)
     validation: EmailValidation | None = instance(EmailValidation, "an EmailValidation", default=None, optional=True)
     quota_growth: QuotaGrowth | None = instance(QuotaGrowth, "a QuotaGrowth", default=None, optional=True)
@@ -215,7 +219,7 @@ class Outbox:
     def knows_addresses(self) -> bool:
         """Whether anything depends on who gets an email."""
         given = self.receivers or self.configuration_sets or self.tenants or self.reputation or self.validation
-        return self.sandbox or self.suppressed_reasons is not None or bool(given)
+        return self.sandbox or self.suppressed_reasons is not None or bool(given or self.templates)
 
     @property
     def uses_chance(self) -> bool:
@@ -694,7 +698,9 @@ class SendingAccount(Standing):
         self.recipients_accepted += recipients
         self.accepted += 1
         number = self._id_base + self.accepted
-        if self._records is not None:
+        find_failure = getattr(content, "failure", None)
+        failure: str | None = find_failure(cause, now) if find_failure else None
+        if self._records is not None and failure is None:
             self._records.append((number, now, *origin, content, cause))
         head = self._events[0][0] if self._events else inf
         mailing = Mailing(
@@ -707,7 +713,7 @@ class SendingAccount(Standing):
             configuration_set=terms.configuration_set,
             tenant=None if terms.tenant is None else terms.tenant.name,
         )
-        self.look().accept(mailing, addressees, terms, origin)
+        self.look().accept(mailing, addressees, terms, origin, failure)
         self._tell_driver(head)
         return True
 
@@ -751,7 +757,7 @@ class SendingAccount(Standing):
             MessageRejected: to what is no address (SES-SND-3), or not from here (SES-SND-2).
         """
         if self.outbox.sandbox:
-            email = content if isinstance(content, Email) else content.render(cause, now)
+            email = outline(content, cause, now)
             self.outbox.check_sandbox(email, lambda address: self.identities.covers(address, now))
             written = email.recipients
         else:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.email_templates import EmailTemplate
 from msgsim.bus.identities import Identities
 from msgsim.bus.outcomes import Books
 from msgsim.bus.reputation import HEALTHY, SHUTDOWN, Reputation, ReputationPolicy
@@ -38,6 +39,7 @@ class Standing(Books, ABC):
         identities: that it sends from; more may be created, and are refused until they are verified (SES-IDN-1).
         reputation: of the account; None if nobody looks.
         reputations: of the configuration sets that keep one, by name, as soon as they are used (CW-SES-2).
+        templates: of emails, by name; may be added to and taken from (SES-SND-6).
         tenants, pools: at work, by name (SES-TEN-1, SES-IP-1).
         statistics: by quarters of an hour, where addresses are looked at (SES-REP-4).
     """
@@ -58,6 +60,7 @@ class Standing(Books, ABC):
         "reputations",
         "statistics",
         "suppressed_reasons",
+        "templates",
         "tenants",
     )
 
@@ -76,6 +79,7 @@ class Standing(Books, ABC):
         self.pools = {each: PoolTraffic(declared, each) for each, declared in outbox.pools.items()}
         self.statistics = SendStatistics(name)
         self._lists: dict[str | None, SuppressionList] = {}
+        self.templates: dict[str, EmailTemplate] = dict(outbox.templates)
         self.identities = Identities(outbox.verified, name=name)
         self._halted_at: float | None = None
         self._down = False

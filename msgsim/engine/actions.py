@@ -10,6 +10,7 @@ import attrs
 
 from msgsim.bus import drafts
 from msgsim.bus.drafts import check_text
+from msgsim.bus.email_templates import MOST_NESTED, EmailTemplate, TemplatedEmail
 from msgsim.bus.feedback import feedback_in
 from msgsim.bus.message import COUNTER_BITS, Content, Message
 from msgsim.bus.outbox import Email, SendingAccount
@@ -17,7 +18,7 @@ from msgsim.bus.queue import Queue
 from msgsim.bus.suppression import REASONS
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
-from msgsim.declare import choice, copied, listed, number, text
+from msgsim.declare import LARGEST, choice, copied, listed, number, text
 from msgsim.engine.identifiers import cause, identifying, is_identifier
 from msgsim.errors import DeclarationError, InvalidParameterValue, MessageRejected
 from msgsim.quotas import DELAY, RECIPIENTS
@@ -74,6 +75,33 @@ def _check_tags(owner: object, attribute: "attrs.Attribute[Any]", value: object)
                 raise DeclarationError(place, problem)
 
 
+def _check_data(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    path = f"{type(owner).__name__}.{attribute.name}"
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise DeclarationError(path, f"{value!r} is not a table of names and values (SES-SND-6)")
+    _check_value(path, value, MOST_NESTED)
+
+
+def _check_value(path: str, value: object, deep: int) -> None:
+    """Refuse what JSON cannot hold, or what is nested deeper than templates can be."""
+    if isinstance(value, (Mapping, list, tuple)) and not deep:
+        raise DeclarationError(path, f"lists and tables stand in one another; allowed: {MOST_NESTED} deep")
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise DeclarationError(path, f"{name!r} is not a name")
+            _check_value(f"{path}.{name}", item, deep - 1)
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            _check_value(f"{path}.{position}", item, deep - 1)
+    elif isinstance(value, str):
+        Template(value, path)
+    elif not isinstance(value, (bool, int, float)) or not -LARGEST <= value <= LARGEST:
+        raise DeclarationError(path, f"{value!r} is not a text, number, true, false, list or table")
+
+
 @attrs.frozen
 class SendEmail(Action):
     """Send an email; refused when the outbox is over its rate or quota.
@@ -82,6 +110,8 @@ class SendEmail(Action):
         outbox: name of the outbox.
         to, cc, bcc: addresses, with `{fields}` of the message.
         subject, body: with `{fields}` of the message.
+        template: of the outbox, by name, that says subject and texts instead (SES-SND-6); None for none.
+        data: that fill the template, by name: texts with `{fields}`, numbers, true, false, lists and tables.
         html: the body as HTML, with `{fields}`; None for an email of plain text.
         list_unsubscribe: addresses that end a subscription, with `{fields}`: `https://...` for one click, `mailto:...`
             (SES-IDN-3).
@@ -105,8 +135,17 @@ class SendEmail(Action):
     configuration_set: str | None = text(None, optional=True, empty=False, kw_only=True)
     tenant: str | None = text(None, optional=True, empty=False, kw_only=True)
     tags: Mapping[str, Any] | None = attrs.field(default=None, converter=copied, validator=_check_tags, kw_only=True)
+    template: str | None = text(None, optional=True, empty=False, kw_only=True)
+    data: Mapping[str, Any] | None = attrs.field(default=None, converter=copied, validator=_check_data, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        if self.template is None and self.data is not None:
+            raise DeclarationError("SendEmail.data", "there is no template that they could fill (SES-SND-6)")
+        if self.template is not None:
+            for name in ("subject", "body", "html"):
+                if getattr(self, name) != getattr(attrs.fields(SendEmail), name).default:
+                    problem = "is not allowed with a template, which has its own (SES-SND-6)"
+                    raise DeclarationError(f"SendEmail.{name}", f"{getattr(self, name)!r} {problem}")
         recipients = len(self.to) + len(self.cc) + len(self.bcc)
         if not RECIPIENTS.low <= recipients <= RECIPIENTS.high:
             raise DeclarationError(
@@ -295,13 +334,69 @@ class Letter:
         return tuple(item.fill(message, now) for group in self._parts[:3] for item in group)
 
 
+class TemplatedLetter(Letter):
+    """A SendEmail action with a template of emails: filled at each look, and its data may not fit (SES-SND-6)."""
+
+    __slots__ = ("_data", "_template", "template_name")
+
+    def __init__(self, action: SendEmail, template: EmailTemplate, epoch: float) -> None:
+        plain = attrs.evolve(action, template=None, data=None, subject="", body="")
+        super().__init__(plain, epoch)
+        self.template_name = action.template
+        self._template = template
+        self._data = _planted(action.data or {}, epoch)
+
+    def render(self, message: Message, now: float) -> Email:
+        """The email for one message.
+
+        Raises:
+            RenderingFailure: template and data do not fit.
+        """
+        return TemplatedEmail(self._template, _filled(self._data, message, now), self.unrendered(message, now)).render()
+
+    def unrendered(self, message: Message, now: float) -> Email:
+        """All of it but its texts."""
+        return super().render(message, now)
+
+    def failure(self, message: Message, now: float) -> str | None:
+        """Why it cannot be rendered; None if it can."""
+        return TemplatedEmail(self._template, _filled(self._data, message, now), _NOBODY).failure()
+
+
+_NOBODY = Email(())
+
+
+def _planted(value: Any, epoch: float) -> Any:
+    """Data with a template in the place of each text."""
+    if isinstance(value, Mapping):
+        return {name: _planted(item, epoch) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_planted(item, epoch) for item in value]
+    return Template(value, "SendEmail.data", epoch) if isinstance(value, str) else value
+
+
+def _filled(value: Any, message: Message, now: float) -> Any:
+    """Data with what its templates become."""
+    if isinstance(value, dict):
+        return {name: _filled(item, message, now) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, message, now) for item in value]
+    return value.fill(message, now) if isinstance(value, Template) else value
+
+
+def _letter(action: SendEmail, account: SendingAccount, epoch: float) -> Letter:
+    if action.template is None:
+        return Letter(action, epoch)
+    return TemplatedLetter(action, account.templates[action.template], epoch)
+
+
 class SendEmailStep:
     """SendEmail, wired; nothing holds for its emails but what holds for all of the outbox."""
 
     __slots__ = ("_letter", "_recipients", "_send")
 
     def __init__(self, action: SendEmail, account: SendingAccount, epoch: float) -> None:
-        self._letter = Letter(action, epoch)
+        self._letter = _letter(action, account, epoch)
         self._recipients = self._letter.recipients
         self._send = account.try_send
 
@@ -317,7 +412,7 @@ class SendEmailOnTermsStep:
     __slots__ = ("_letter", "_recipients", "_send", "_terms")
 
     def __init__(self, action: SendEmail, account: SendingAccount, epoch: float) -> None:
-        self._letter = Letter(action, epoch)
+        self._letter = _letter(action, account, epoch)
         self._recipients = self._letter.recipients
         self._send = account.try_send_on
         self._terms = account.terms(action.configuration_set, tenant=action.tenant, tags=action.tags)
