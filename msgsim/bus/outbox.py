@@ -587,6 +587,12 @@ class SendingAccount(Standing):
         self._outcomes.settle(now)
         return self._send_looking(recipients, now, (origin_id, origin_at), content, cause, terms)
 
+    def search(
+        self, *, to: str | None = None, subject: str | None = None, since: float = -inf, until: float = inf
+    ) -> SentMail:
+        """Those of the sent emails that fit; see `SentMail.search`."""
+        return self.sent.search(to=to, subject=subject, since=since, until=until)
+
     def sent_last_24_hours(self, now: float) -> int:
         """Recipients that count against the daily quota at `now` [s].
 

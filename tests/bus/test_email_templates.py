@@ -135,13 +135,18 @@ def test_an_email_that_cannot_be_rendered_is_accepted_and_lost() -> None:
     account.on_event = lambda event, *_: heard.append((event.kind, dict(event.details)))
     template = EmailTemplate(subject="Hi {{name}}", text="{{body}}")
     fine = TemplatedEmail(template, {"name": "Ann", "body": "b"}, Email("ann@x.org"))
-    lost = TemplatedEmail(template, {"name": "Bo"}, Email("bo@x.org"))
+    lost = TemplatedEmail(template, {"name": "Bo"}, Email("bo@x.org"), "greeting")
     assert fine.addresses() == ("ann@x.org",)
     assert fine.render() == Email("ann@x.org", "Hi Ann", "b")
     assert fine.failure() is None
     assert lost.failure() == "Attribute 'body' is not present in the rendering data."
     for content in (fine, lost):
         assert account.try_send(1, 0.0, 0.0, 0, content)
+    assert lost.unrendered() == Email("bo@x.org")
     kinds = [kind for kind, _ in heard]
     assert kinds == ["Send", "Delivery", "Rendering Failure"]
-    assert heard[-1][1] == {"errorMessage": "Attribute 'body' is not present in the rendering data."}
+    assert heard[-1][1] == {
+        "errorMessage": "Attribute 'body' is not present in the rendering data.",
+        "templateName": "greeting",
+    }
+    assert [sent.email for sent in account.sent] == [fine.render()]
