@@ -31,7 +31,8 @@ MONTH = 2_592_000.0
 """SIM: a month of spending has 30 days; the first begins at time 0 [s]."""
 
 TYPES = ("Promotional", "Transactional")
-OUTCOMES = ("delivered", "opted out", "not verified", "over the spend limit")
+OUTCOMES = ("delivered", "opted out", "not verified", "over the spend limit", "refused")
+"""What becomes of a message; "refused" are those of topics only: a caller is told at once that a text cannot be."""
 
 
 def parts(text: str, *, headers: bool = False) -> list[str]:

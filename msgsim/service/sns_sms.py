@@ -4,12 +4,41 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from msgsim.bus.sms import TYPES, check_number
-from msgsim.errors import ServiceError
+from msgsim.bus.message import Message
+from msgsim.bus.notifications import Inbox
+from msgsim.bus.sms import TYPES, SmsSender, check_number
+from msgsim.bus.subscription import Subscription
+from msgsim.errors import InvalidParameter, ServiceError
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import invalid
 
 _ATTRIBUTES = ("DefaultSMSType", "MonthlySpendLimit")
+
+
+class Phone(Inbox):
+    """The endpoint of a subscription for text messages: what it gets goes out by the account's sender (SNS-SMS-1).
+
+    Who listens to the subscription (`TopicFanout.listen`) takes its place.
+
+    Args:
+        sender: of the account.
+        subscription: of a telephone number.
+        topic_arn: of its topic.
+    """
+
+    __slots__ = ("_number", "_sender")
+
+    def __init__(self, sender: SmsSender, subscription: Subscription, topic_arn: str) -> None:
+        super().__init__(subscription, topic_arn, limit=1)
+        self._sender = sender
+        self._number = subscription.endpoint
+
+    def _keep(self, message: Message, content: Any, now: float, origin: int | None, origin_at: float) -> None:
+        super()._keep(message, content, now, origin, origin_at)
+        try:
+            self._sender.send(self._number, self.received[-1].body, now)
+        except InvalidParameter:
+            self._sender.outcomes["refused"] += 1
 
 
 def get_sms_attributes(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import attrs
 from msgsim.bus.complexity import check_bytes
 from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.filters import parse_body
+from msgsim.bus.sms import NUMBER
 from msgsim.bus.subscription import PROTOCOLS, Subscription
 from msgsim.bus.topic import TopicFanout
 from msgsim.errors import BusError, DeclarationError, InvalidParameter, ServiceError
@@ -25,6 +26,7 @@ from msgsim.quotas import (
 from msgsim.service import sns_fifo
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import flag, invalid, page, refused_subscription, topic_of
+from msgsim.service.sns_sms import Phone
 from msgsim.service.topic_record import Pending, SubscriptionKey
 
 CONFIRMED_BY_ENDPOINT = ("http", "https", "email", "email-json")
@@ -61,7 +63,10 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
         if protocol in CONFIRMED_BY_ENDPOINT:
             pending = _ask(account, name, arn, wanted, now)
         else:
-            topic.subscribe(wanted, queue)
+            subscriber = topic.subscribe(wanted, queue)
+            if protocol == "sms":
+                subscriber.queue = phone = Phone(account.sms, wanted, topic.arn)
+                subscriber.enqueue = phone.enqueue
             if replay is not None:
                 try:
                     _replay(account, name, key, replay, now)
@@ -327,6 +332,8 @@ def _endpoint(account: Account, topic: TopicFanout, protocol: str, endpoint: str
     if protocol != "sqs":
         if topic.fifo:
             raise invalid("Protocol", f"{protocol} cannot be subscribed to a FIFO topic; allowed: sqs")
+        if protocol == "sms" and not NUMBER.fullmatch(endpoint):
+            raise invalid("Endpoint", f"{endpoint} is no telephone number such as +14255550123")
         return endpoint, None
     if not endpoint.startswith("arn:aws:sqs:"):
         raise InvalidParameter("Invalid parameter: SQS endpoint ARN")

@@ -191,7 +191,7 @@ def test_a_subscription_is_made_once() -> None:
     arn = client.subscribe(**attributes)
     assert client.subscribe() == client.subscribe(**attributes) == arn
     assert client.subscribe(FilterPolicy='{ "n":[ 1 ] }', RawMessageDelivery="true") == arn
-    assert client.subscribe("sms", "q") != arn
+    assert client.subscribe("lambda", "q") != arn
     for other in (
         {"RawMessageDelivery": "true"},
         {**attributes, "FilterPolicy": '{"n": [true]}'},
@@ -228,7 +228,8 @@ def test_what_the_service_does_not_know_of_a_subscription_makes_no_difference() 
                 "models its absence yet"
             ),
         ),
-        ("sms", "", "Invalid parameter: Endpoint Reason: must not be empty"),
+        ("lambda", "", "Invalid parameter: Endpoint Reason: must not be empty"),
+        ("sms", "5550100", "Invalid parameter: Endpoint Reason: 5550100 is no telephone number such as +14255550123"),
     ],
 )
 def test_an_endpoint_that_cannot_be_is_refused(protocol: str, endpoint: str, message: str) -> None:

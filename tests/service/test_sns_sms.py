@@ -1,11 +1,14 @@
 """SNS: text messages."""
 
+import json
+
 import pytest
 
 from msgsim.bus.sms import SmsSender
 from tests.service.topics import ARN, DAY, TopicClient
 
 NUMBER = "+14255550123"
+OTHER = "+15550199"
 
 
 @pytest.mark.rule("SNS-PUB-1")
@@ -65,3 +68,37 @@ def test_the_sandbox() -> None:
     assert client.refusal("DeleteSMSSandboxPhoneNumber", DAY, PhoneNumber=NUMBER) == gone
     verify = {"PhoneNumber": NUMBER, "OneTimePassword": code}
     assert client.refusal("VerifySMSSandboxPhoneNumber", DAY, **verify) == gone
+
+
+@pytest.mark.rule("SNS-SMS-1")
+@pytest.mark.rule("SNS-SMS-2")
+def test_what_a_topic_sends_to_numbers_is_billed_and_withheld_like_any_text() -> None:
+    client = TopicClient(sms=SmsSender(price=0.01, monthly_spend_limit=0.03))
+    client.subscribe("sms", NUMBER)
+    client.subscribe("sms", OTHER, FilterPolicy='{"k": ["a"]}')
+    sender = client.account.sms
+    client.publish("x" * 161)
+    assert (sender.parts_sent, sender.spent(0), dict(sender.outcomes)) == (2, 0.02, {"delivered": 1})
+    sender.opt_out(OTHER, 0)
+    attributes = {"k": {"DataType": "String", "StringValue": "a"}}
+    client.publish("x", MessageAttributes=attributes, MessageGroupId="g")
+    client.publish("x")
+    assert dict(sender.outcomes) == {"delivered": 2, "opted out": 1, "over the spend limit": 1}
+    assert [each.delivered for each in client.topic.subscriptions.values()] == [3, 1]
+    client.topic.check()
+
+
+@pytest.mark.rule("SNS-SMS-1")
+@pytest.mark.rule("SNS-PUB-4")
+def test_numbers_get_their_own_text_of_a_message_with_several() -> None:
+    client = TopicClient()
+    client.subscribe("sms", NUMBER)
+    client.publish(json.dumps({"default": "x" * 161, "sms": "short"}), MessageStructure="json")
+    assert client.account.sms.parts_sent == 1
+    client.publish("x" * 1_601)
+    client.publish(json.dumps({"default": "d", "sms": ""}), MessageStructure="json")
+    client.publish("x" * 1_600)
+    assert client.account.sms.outcomes["refused"] == 2
+    assert client.account.sms.parts_sent == 11
+    (received,) = client.topic.subscriptions[NUMBER].received
+    assert received.body == "x" * 1_600

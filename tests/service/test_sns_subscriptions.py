@@ -54,7 +54,7 @@ def test_other_protocols_are_confirmed_at_once() -> None:
     client = TopicClient()
     for protocol, endpoint in (
         ("sqs", QUEUE_ARN),
-        ("sms", "+1"),
+        ("sms", "+15"),
         ("lambda", "f"),
         ("firehose", "g"),
         ("application", "h"),
@@ -230,7 +230,7 @@ def test_subscriptions_are_listed() -> None:
     client("CreateTopic", Name="u")
     arn = client.subscribe()
     client.subscribe(*MAIL)
-    client("Subscribe", TopicArn=ARN[:-1] + "u", Protocol="sms", Endpoint="+1")
+    client("Subscribe", TopicArn=ARN[:-1] + "u", Protocol="sms", Endpoint="+15")
     queue, mail = client("ListSubscriptionsByTopic", TopicArn=ARN)["Subscriptions"]
     assert queue == {
         "SubscriptionArn": arn,
@@ -248,13 +248,13 @@ def test_subscriptions_are_listed() -> None:
 def test_a_topic_has_at_most_200_filter_policies() -> None:
     client = TopicClient()
     for number in range(200):
-        arn = client.subscribe("sms" if number % 2 else "email", str(number), FilterPolicy='{"k": ["a"]}')
+        arn = client.subscribe("lambda" if number % 2 else "email", str(number), FilterPolicy='{"k": ["a"]}')
     text = "Filter policy limit exceeded: allowed: up to 200 policies of a topic"
     refusal = ("FilterPolicyLimitExceeded", text, 403)
     attributes = {"FilterPolicy": '{"k": ["a"]}'}
-    asked: dict[str, Any] = {"TopicArn": ARN, "Protocol": "sms", "Endpoint": "x"}
+    asked: dict[str, Any] = {"TopicArn": ARN, "Protocol": "lambda", "Endpoint": "x"}
     assert client.refusal("Subscribe", **asked, Attributes=attributes) == refusal
-    plain = client.subscribe("sms", "x")
+    plain = client.subscribe("lambda", "x")
     set_ = {"SubscriptionArn": plain, "AttributeName": "FilterPolicy", "AttributeValue": '{"k": ["a"]}'}
     assert client.refusal("SetSubscriptionAttributes", **set_) == refusal
     _set(client, arn, "FilterPolicy", '{"k": ["b"]}')
