@@ -59,12 +59,45 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
         Metric("filtered_out", COUNTER, "messages", "not wanted by a policy", "NumberOfNotificationsFilteredOut"),
         Metric("delivery_failed", COUNTER, "messages", "failed for good", "NumberOfNotificationsFailed"),
         Metric("delivery_dead_lettered", COUNTER, "messages", "of those, kept", "NumberOfNotificationsRedrivenToDlq"),
-    ),
-    "subscription": _table(
-        Metric("delivered", COUNTER, "messages", "deliveries made"),
-        Metric("filtered_out", COUNTER, "messages", "not wanted by its policy"),
-        Metric("delivery_failed", COUNTER, "messages", "failed for good"),
-        Metric("delivery_dead_lettered", COUNTER, "messages", "of those, kept in its dead-letter queue"),
+        Metric("delivery_dropped", COUNTER, "messages", "of those, lost"),
+        Metric(
+            "redrive_failed",
+            COUNTER,
+            "messages",
+            "of those, because their dead-letter queue could not take them",
+            "NumberOfNotificationsFailedToRedriveToDlq",
+        ),
+        Metric("attempts", COUNTER, "attempts", "of deliveries, begun"),
+        Metric("failed_attempts", COUNTER, "attempts", "of these, failed or known to; what CloudWatch counts for HTTP"),
+        Metric("pending", GAUGE, "messages", "deliveries under way, retries included; its mean is over probes"),
+        Metric(
+            "filtered_by_attributes",
+            COUNTER,
+            "messages",
+            "of what was filtered out: by attributes",
+            "NumberOfNotificationsFilteredOut-MessageAttributes",
+        ),
+        Metric(
+            "filtered_by_body",
+            COUNTER,
+            "messages",
+            "of what was filtered out: by the body",
+            "NumberOfNotificationsFilteredOut-MessageBody",
+        ),
+        Metric(
+            "filtered_without_attributes",
+            COUNTER,
+            "messages",
+            "of what was filtered out: it had no attributes",
+            "NumberOfNotificationsFilteredOut-NoMessageAttributes",
+        ),
+        Metric(
+            "filtered_invalid",
+            COUNTER,
+            "messages",
+            "of what was filtered out: attributes or a body that no policy can look at",
+            "NumberOfNotificationsFilteredOut-InvalidAttributes",
+        ),
     ),
     "queue": _table(
         Metric("sent", COUNTER, "messages", "enqueued by sends and topics", "NumberOfMessagesSent"),
@@ -117,6 +150,7 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
         Metric("end_to_end_time", SAMPLE, "s", "traffic event to delivery, of each delivered recipient"),
     ),
 }
+CATALOGUE["subscription"] = {name: metric for name, metric in CATALOGUE["topic"].items() if name != "published"}
 CATALOGUE["FIFO queue"] = {
     **CATALOGUE["queue"],
     **_table(

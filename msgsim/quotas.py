@@ -172,6 +172,9 @@ WILDCARDS = Quota("FilterPolicy wildcards", 0, 3, "* per pattern", "SNS-FLT-9")
 WILDCARD_POINTS = Quota("FilterPolicy wildcard complexity", 0, 100, "points", "SNS-FLT-9")
 
 # ---------------------------------------------------------------- topics: deliveries
+ATTEMPT_TIMEOUT = Quota("time for an attempt of a delivery", 15, 15, "s", "SNS-RTY-6", 15)
+EMAIL_DELIVERIES = Quota("emails to a subscription", 10, 10, "messages/s", "SNS-SUB-7", 10)
+RAW_ATTRIBUTES = Quota("attributes of a raw delivery to a queue", 0, 10, "attributes", "SNS-ENV-4")
 RETRIES = Quota("numRetries", 0, 100, "retries", "SNS-RTY-4", 3)
 RETRY_DELAY = Quota("minDelayTarget, maxDelayTarget", 1, 3_600, "s", "SNS-RTY-4", 20)
 RETRY_TIME = Quota("time of all retries", 0, 3_600, "s", "SNS-RTY-4")

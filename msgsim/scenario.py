@@ -218,6 +218,12 @@ class Scenario:
                     self._find("queue", subscription.endpoint, path)
                     if self.queues[subscription.endpoint].fifo and not topic.fifo:
                         raise DeclarationError(path, f"{subscription.endpoint!r}: {NO_FIFO}")
+                if subscription.redrive is not None:
+                    path = f"topics.{name}.subscriptions.{position}.redrive"
+                    self._find("queue", subscription.redrive, path)
+                    if self.queues[subscription.redrive].fifo and not topic.fifo:
+                        problem = f"{subscription.redrive!r} is a FIFO queue; a standard topic needs a standard one"
+                        raise DeclarationError(path, f"{problem} (SNS-DLQ-1)")
         for name, queue in self.queues.items():
             if queue.redrive is not None:
                 path = f"queues.{name}.redrive.to"
@@ -357,7 +363,8 @@ class Scenario:
 
     def _fanned_out_at_once(self, topic: str) -> Iterator[str]:
         for subscription in self.topics[topic].subscriptions:
-            at_once = subscription.delivery_delay is None and not subscription.failure_rate
+            unsure = (subscription.delivery_delay, subscription.server, subscription.failure_rate or None)
+            at_once = all(each is None for each in unsure)
             if subscription.protocol == "sqs" and subscription.filter_policy is None and at_once:
                 yield subscription.endpoint
 

@@ -20,7 +20,7 @@ from msgsim.bus.publication import (
     published_text,
     structured,
 )
-from msgsim.bus.subscription import Endpoint, Subscriber, Subscription
+from msgsim.bus.subscription import Endpoint, Hooks, Subscriber, Subscription
 from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
 from msgsim.bus.topic_throughput import TopicThroughput
 from msgsim.declare import check_number
@@ -69,7 +69,7 @@ class FifoSubscriber(Subscriber):
     def __init__(
         self, subscription: Subscription, name: str, queue: Any, rng: Uniforms | None, *, since: int, blocks: bool
     ) -> None:
-        super().__init__(subscription, name, queue, rng, {}, _nowhere, since=since)
+        super().__init__(subscription, name, queue, rng, {}, _NO_HOOKS, since=since)
         self.blocks = blocks
         self.matched = self.filtered_out = self.delivered = self.withheld = 0
         self.replayed_delivered = self.replayed_failed = self.replays_pending = 0
@@ -455,7 +455,7 @@ class FifoFanout(TopicFanout):
         if arrives <= now:
             each.end(publication, now, replayed=replayed)
             return
-        each.pending += not replayed
+        each.under_way += not replayed
         each.replays_pending += replayed
         self._push(arrives, each, publication, replayed=replayed)
 
@@ -474,7 +474,7 @@ class FifoFanout(TopicFanout):
             if isinstance(what, Replay):
                 self._step(each, what, time)
                 continue
-            each.pending -= not replayed
+            each.under_way -= not replayed
             each.replays_pending -= replayed
             each.end(what, time, replayed=replayed)
 
@@ -501,7 +501,7 @@ class FifoFanout(TopicFanout):
                     entry[2] is each and not entry[4] and isinstance(entry[3], Publication) for entry in self._due
                 )
             ended = each.delivered + each.filtered_out + each.delivery_failed + each.withheld
-            published = self.published - each.since
+            published = self.published - each.missed
             if each.pending != waiting or ended + waiting != published:
                 raise AuditError(f"{each!r}: of {published} published, {ended} have ended and {waiting} are waiting")
 
@@ -534,5 +534,9 @@ def _enveloped(publication: Publication, *, replayed: bool) -> FifoEnvelope:
     return copy
 
 
-def _nowhere(_subscriber: Subscriber, _delivery: object) -> None:  # pragma: no cover - its topic schedules
+def _nowhere(*_: object) -> None:  # pragma: no cover - its topic schedules
     raise NotImplementedError
+
+
+_NO_HOOKS = Hooks(_nowhere, lambda: None, float)
+"""A FIFO topic keeps the deliveries itself."""

@@ -1,18 +1,35 @@
 """Subscriptions: declared (`Subscription`) and live (`Subscriber`), and the sets of them that publishes reach."""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
-from msgsim.bus.filters import MESSAGE_ATTRIBUTES, MESSAGE_BODY, check_scope, compile_policy, plain_policy
+from msgsim.bus.contents import attributes_bytes
+from msgsim.bus.courier import Courier, LogEntry, Parcel
+from msgsim.bus.filters import (
+    INVALID_ATTRIBUTES,
+    INVALID_BODY,
+    MESSAGE_ATTRIBUTES,
+    MESSAGE_BODY,
+    NO_ATTRIBUTES,
+    check_scope,
+    compile_policy,
+    plain_policy,
+    why_filtered,
+)
 from msgsim.bus.message import Content
 from msgsim.bus.notifications import Inbox, Received
-from msgsim.bus.publication import Attributes
-from msgsim.declare import flag, number, text
+from msgsim.bus.publication import Attributes, published_text
+from msgsim.bus.retries import HTTP, DeliveryPolicy, schedule_of
+from msgsim.bus.server import LiveServer, Server
+from msgsim.declare import flag, instance, number, text
 from msgsim.distributions import Distribution, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
+from msgsim.quotas import MAX_MESSAGE_BYTES, RAW_ATTRIBUTES
 
 PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
 """What can be subscribed (SNS-SUB-1)."""
@@ -82,6 +99,10 @@ def _check_delay(_: object, __: object, delay: Any) -> None:
         refuse_duration("Subscription.delivery_delay", delay, "is neither a distribution nor a number [s]")
 
 
+_ONLY = (("delivery_policy", HTTP, "SNS-RTY-2"), ("deactivated_above", ("email", "email-json"), "SNS-SUB-7"))
+"""Fields of some protocols only."""
+
+
 def _comparable(policy: object) -> str:
     """The policy as a text, which can be compared and hashed: in Python `{"n": [1]} == {"n": [True]}`."""
     return json.dumps(policy, sort_keys=True)
@@ -99,6 +120,17 @@ class Subscription:
         raw: deliver the message as it was published, without an envelope (SNS-ENV-4).
         delivery_delay: from publish to delivery [s], a number or a distribution; None to deliver at once.
         failure_rate: probability that a delivery fails for good, as if all its retries had failed.
+        server: what answers the deliveries, and when it does not; None for what takes everything at once. What fails is
+            repeated by the schedule of the protocol (SNS-RTY-2).
+        delivery_policy: of http and https: when a delivery is repeated, and an average rate; None for the topic's
+            (SNS-RTY-3).
+        redrive: name of the queue for what fails for good; None to drop it (SNS-DLQ-1, SNS-DLQ-3).
+        confirmed_at: when the owner of the endpoint confirms the subscription, before which it gets nothing [s]; None
+            for never (SNS-SUB-2).
+        deactivated_above: of email: so many per second end the subscription until it is confirmed again, and the one
+            beyond is lost; the service does so above 10 (SNS-SUB-7). None for no limit [1/s].
+        log_rate: share of the successes that the live subscription keeps in its log; failures are kept always. None
+            for no log (SNS-RTY-9).
     """
 
     endpoint: str = text(empty=False)
@@ -110,8 +142,19 @@ class Subscription:
     raw: bool = flag()
     delivery_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
     failure_rate: float = number(0.0, high=1.0)
+    server: Server | None = instance(Server, "a Server", default=None, optional=True)
+    delivery_policy: DeliveryPolicy | None = instance(DeliveryPolicy, "a DeliveryPolicy", default=None, optional=True)
+    redrive: str | None = text(None, optional=True, empty=False)
+    confirmed_at: float | None = number(0.0, unit="s", rule="SNS-SUB-2", optional=True)
+    deactivated_above: float | None = number(None, above=True, unit="emails/s", rule="SNS-SUB-7", optional=True)
+    log_rate: float | None = number(None, high=1.0, rule="SNS-RTY-9", optional=True)
 
     def __attrs_post_init__(self) -> None:
+        for field, protocols, rule in _ONLY:
+            if getattr(self, field) is not None and self.protocol not in protocols:
+                allowed = ", ".join(protocols)
+                problem = f"{self.protocol} has none; allowed: {allowed} ({rule})"
+                raise DeclarationError(f"Subscription.{field}", problem)
         if self.raw and self.protocol not in RAW_PROTOCOLS:
             allowed = ", ".join(RAW_PROTOCOLS)
             problem = f"{self.protocol} has no raw delivery; allowed: {allowed} (SNS-SUB-8)"
@@ -121,7 +164,51 @@ class Subscription:
 # ---------------------------------------------------------------- live
 
 
-class Subscriber:
+class Hooks(NamedTuple):
+    """What a subscription needs of its topic.
+
+    Attributes:
+        wait: keeps a delivery until it is due [s], and calls `Subscriber.arrive` then.
+        choose_again: who gets what is published has changed.
+        time: of whoever looks [s].
+    """
+
+    wait: "Callable[[Subscriber, Any, float], None]"
+    choose_again: Callable[[], None]
+    time: Callable[[], float]
+
+
+class FilterCounts:
+    """Why messages were filtered out, as the metrics of the service tell it."""
+
+    __slots__ = ()
+
+    def filtered_out_because(self, reason: str) -> int:
+        """For one of `msgsim.bus.filters.REASONS`."""
+        raise NotImplementedError(reason)
+
+    @property
+    def filtered_by_attributes(self) -> int:
+        """By a policy on attributes that could be looked at."""
+        return self.filtered_out_because(MESSAGE_ATTRIBUTES)
+
+    @property
+    def filtered_by_body(self) -> int:
+        """By a policy on a body that could be looked at."""
+        return self.filtered_out_because(MESSAGE_BODY)
+
+    @property
+    def filtered_without_attributes(self) -> int:
+        """For want of any attributes."""
+        return self.filtered_out_because(NO_ATTRIBUTES)
+
+    @property
+    def filtered_invalid(self) -> int:
+        """With attributes, or a body, that no policy can look at."""
+        return self.filtered_out_because(INVALID_ATTRIBUTES) + self.filtered_out_because(INVALID_BODY)
+
+
+class Subscriber(FilterCounts):
     """A live subscription: its numbers, and those of its deliveries that take time or can fail.
 
     Args:
@@ -130,41 +217,54 @@ class Subscriber:
         queue: where it delivers; None to count deliveries only.
         rng: for delays and failures.
         audiences: of the topic, which adds to them.
-        schedule: keeps a delivery until it is due, and calls `arrive` then.
+        hooks: of the topic.
         since: publishes before it was there.
+        dead_letter_queue: for what fails for good; None to drop it.
+        policy: that its deliveries are repeated by, if it is of HTTP.
 
     Attributes:
         declaration: what was declared.
         name: `topic/endpoint`.
         queue: where it delivers; None if that is no queue.
         enqueue: of the queue; None if there is none.
+        is_confirmed: it gets what is published.
         is_instant: deliveries are sure, and over at once.
         reads_body: the filter looks at the body.
-        pending: deliveries under way.
         delivery_failed: deliveries that failed for good.
-        delivery_dead_lettered: of those, the ones kept in a dead-letter queue; none so far.
+        delivery_dead_lettered: of those, the ones kept in the dead-letter queue.
+        redrive_failed: of those, the ones that it could not take.
+        under_way: deliveries that wait for their first attempt.
 
     Raises:
         DeclarationError: something is left to chance, and there is no `rng`.
     """
 
     __slots__ = (
+        "_absent",
         "_arrived",
         "_audiences",
+        "_courier",
+        "_dead_letter_queue",
         "_delay",
         "_fails",
+        "_hooks",
+        "_latest",
+        "_left_at",
+        "_measures",
         "_passes",
-        "_schedule",
+        "_policy",
+        "_rng",
         "declaration",
         "delivery_dead_lettered",
         "delivery_failed",
         "enqueue",
+        "is_confirmed",
         "is_instant",
         "name",
-        "pending",
         "queue",
         "reads_body",
-        "since",
+        "redrive_failed",
+        "under_way",
     )
 
     def __init__(
@@ -173,22 +273,37 @@ class Subscriber:
         name: str,
         queue: Endpoint | None,
         rng: Uniforms | None,
-        audiences: "Mapping[tuple[Subscriber, ...], Audience]",
-        schedule: "Callable[[Subscriber, Delivery], None]",
+        audiences: "Mapping[Any, Audience]",
+        hooks: Hooks,
         *,
         since: int = 0,
+        dead_letter_queue: Endpoint | None = None,
+        policy: DeliveryPolicy | None = None,
     ) -> None:
         self.name = name
         self.queue = queue
         self.enqueue = None if queue is None else queue.enqueue
-        self.is_instant = subscription.delivery_delay is None and not subscription.failure_rate
+        self._dead_letter_queue = dead_letter_queue
         self.change(subscription)
-        self.pending = self.delivery_failed = self.delivery_dead_lettered = self._arrived = 0
+        self.under_way = self.delivery_failed = self.delivery_dead_lettered = self.redrive_failed = self._arrived = 0
         self._delay = _delays(subscription.delivery_delay, rng, name)
         self._fails = _failures(subscription.failure_rate, rng, name)
         self._audiences = audiences
-        self._schedule = schedule
-        self.since = since
+        self._hooks = hooks
+        self._rng = rng
+        self._policy = policy
+        self._latest: deque[float] = deque()
+        self._absent = since
+        self._left_at: int | None = None
+        self.is_confirmed = True
+        server = subscription.server
+        if server is not None and not server.is_certain:
+            _needed(rng, name)
+        self._measures = _is_narrow(queue)
+        attempted = server is not None or self._measures or (policy and policy.max_receives_per_second is not None)
+        self._courier = self._made_courier() if attempted else None
+        certain = subscription.delivery_delay is None and not subscription.failure_rate
+        self.is_instant = certain and self._courier is None and subscription.deactivated_above is None
 
     def __repr__(self) -> str:
         return (
@@ -196,21 +311,65 @@ class Subscriber:
             f"delivery_failed={self.delivery_failed} pending={self.pending}>"
         )
 
+    # ---------------------------------------------------------------- numbers
+
     @property
     def matched(self) -> int:
         """Publishes that passed the filter. Cost: O(audiences of the topic)."""
         return sum(audience.published for audience in self._audiences.values() if self in audience.members)
 
     @property
+    def missed(self) -> int:
+        """Publishes while it was not there, or not confirmed: it never gets them (SNS-SUB-2)."""
+        return self._absent + (0 if self._left_at is None else self._published - self._left_at)
+
+    @property
+    def _published(self) -> int:
+        return sum(audience.published for audience in self._audiences.values())
+
+    @property
     def filtered_out(self) -> int:
         """Publishes that did not: neither delivered nor dead-lettered (SNS-FLT-12). Cost: as `matched`."""
         others = sum(audience.published for audience in self._audiences.values() if self not in audience.members)
-        return others - self.since
+        return others - self.missed
+
+    def filtered_out_because(self, reason: str) -> int:
+        """Of these, the ones for one of `msgsim.bus.filters.REASONS`. Cost: as `matched`."""
+        return sum(each.published for each in self._audiences.values() if each.reasons.get(self) == reason)
 
     @property
     def delivered(self) -> int:
         """Publishes that reached the endpoint. Cost: as `matched`."""
-        return self.matched if self.is_instant else self._arrived
+        return self.matched - self.delivery_failed if self.is_instant else self._arrived
+
+    @property
+    def pending(self) -> int:
+        """Deliveries under way."""
+        return self.under_way + (0 if self._courier is None else self._courier.pending)
+
+    @property
+    def delivery_dropped(self) -> int:
+        """Deliveries that failed for good and are in no dead-letter queue (SNS-DLQ-3)."""
+        return self.delivery_failed - self.delivery_dead_lettered
+
+    @property
+    def attempts(self) -> int:
+        """Attempts that have begun. Cost: as `Courier.attempts`."""
+        if self._courier is None:
+            return self.delivered + self.delivery_failed
+        return self._courier.attempts
+
+    @property
+    def failed_attempts(self) -> int:
+        """Of these, the ones that failed. Cost: as `Courier.attempts`."""
+        return self.delivery_failed if self._courier is None else self._courier.failed_attempts
+
+    @property
+    def log(self) -> "Sequence[LogEntry]":
+        """The latest outcomes of attempts, oldest first; nothing without a `log_rate` or without a server."""
+        return () if self._courier is None else tuple(self._courier.log)
+
+    # ---------------------------------------------------------------- who it is for
 
     @property
     def received(self) -> tuple[Received, ...]:
@@ -235,6 +394,33 @@ class Subscriber:
         """
         return self._passes is None or self._passes(body if self.reads_body else attributes)
 
+    def why_not(self, attributes: Attributes | None, body: object) -> str:
+        """Why a publish did not pass: one of `msgsim.bus.filters.REASONS`."""
+        return why_filtered(self.declaration.filter_scope, attributes, body)
+
+    def confirm(self) -> None:
+        """Get what is published from now on."""
+        if not self.is_confirmed:
+            self._absent, self._left_at = self.missed, None
+            self.is_confirmed = True
+            self._hooks.choose_again()
+
+    def leave(self) -> None:
+        """Get nothing any more, until it is confirmed (again)."""
+        if self.is_confirmed:
+            self._left_at = self._published
+            self.is_confirmed = False
+            self._hooks.choose_again()
+
+    def lose(self) -> None:
+        """Its queue has gone: what is delivered from now on fails, and is not repeated (SNS-RTY-1)."""
+        if self.is_instant:
+            self._arrived = self.matched - self.delivery_failed
+            self.is_instant = False
+            self._hooks.choose_again()
+
+    # ---------------------------------------------------------------- deliveries that take time or can fail
+
     def offer(
         self,
         content: str | Content,
@@ -247,15 +433,21 @@ class Subscriber:
         """Begin a delivery that takes time or can fail."""
         delay = self._delay()
         if delay > 0:
-            self.pending += 1
-            self._schedule(self, (content, attributes, now + delay, origin, origin_at, group_id))
+            self.under_way += 1
+            due = now + delay
+            self._hooks.wait(self, (content, attributes, due, origin, origin_at, group_id), due)
         else:
             self._attempt(content, attributes, now, origin, origin_at, group_id)
 
-    def arrive(self, delivery: Delivery) -> None:
-        """End a delivery that was scheduled."""
-        self.pending -= 1
-        self._attempt(*delivery)
+    def arrive(self, delivery: "Delivery | Parcel | None", now: float) -> None:
+        """Go on with a delivery that waited; without one, its owner confirms the subscription."""
+        if delivery is None:
+            self.confirm()
+        elif isinstance(delivery, Parcel):
+            self._failing_courier().proceed(delivery, now)
+        else:
+            self.under_way -= 1
+            self._attempt(*delivery)
 
     def _attempt(
         self,
@@ -266,16 +458,111 @@ class Subscriber:
         origin_at: float,
         group_id: str | None,
     ) -> None:
-        if self._fails():
-            self.delivery_failed += 1
+        parcel = Parcel(content, attributes, now, origin, origin_at, group_id)
+        if self._fails() or (self.declaration.deactivated_above is not None and self._is_flooded(now)):
+            self._give_up(parcel, now)
+            return
+        why = self._refusal(parcel, now)
+        if why:
+            self._failing_courier().refuse(parcel, now, why)
+        elif self._courier is not None:
+            self._courier.send(parcel, now)
+        else:
+            self._deliver(parcel, now)
+
+    def _refusal(self, parcel: Parcel, now: float) -> str:
+        """Why the queue cannot take a delivery, ever; nothing if it can (SNS-RTY-1, SNS-ENV-4, SNS-ENV-5)."""
+        if self.queue is None or self.declaration.protocol != "sqs":
+            return ""
+        if not is_there(self.queue):
+            return "endpoint deleted"
+        raw = self.declaration.raw
+        if raw and parcel.attributes and len(parcel.attributes) > RAW_ATTRIBUTES.high:
+            return f"more than {RAW_ATTRIBUTES.high:g} attributes"
+        if self._measures:
+            text = published_text(parcel.content, parcel.attributes, 0, now, parcel.origin or 0, parcel.origin_at)
+            size = len(text.encode(errors="surrogatepass"))
+            if raw and parcel.attributes:
+                size += attributes_bytes(parcel.attributes)
+            if size > _most_bytes(self.queue):
+                return "message too long"
+        return ""
+
+    def _is_flooded(self, now: float) -> bool:
+        """Count an email; above the limit of a second the subscription must be confirmed again (SNS-SUB-7)."""
+        latest, limit = self._latest, self.declaration.deactivated_above or 0.0
+        latest.append(now)
+        while latest[0] <= now - 1.0:
+            latest.popleft()
+        if len(latest) <= limit:
+            return False
+        self.leave()
+        return True
+
+    def _failing_courier(self) -> Courier:
+        """The courier; made when the first delivery to an endpoint that takes everything cannot be made."""
+        if self._courier is None:
+            return self._made_courier()
+        return self._courier
+
+    def _made_courier(self) -> Courier:
+        subscription = self.declaration
+        return Courier(
+            schedule_of(subscription.protocol, self._policy),
+            None if subscription.server is None else LiveServer(subscription.server, self._rng),
+            self._policy,
+            deliver=self._deliver,
+            give_up=self._give_up,
+            wait=self._wait,
+            time=self._hooks.time,
+            log_rate=subscription.log_rate,
+        )
+
+    def _wait(self, parcel: Parcel, due: float) -> None:
+        self._hooks.wait(self, parcel, due)
+
+    def _deliver(self, parcel: Parcel, now: float) -> None:
+        if self.queue is not None and not is_there(self.queue):
+            self._give_up(parcel, now)
             return
         self._arrived += 1
-        if self.queue is None:
+        if self.queue is not None:
+            _put(self.queue, parcel, now)
+
+    def _give_up(self, parcel: Parcel, now: float) -> None:
+        """Keep what failed for good in the dead-letter queue, as the endpoint would have got it (SNS-DLQ-2)."""
+        self.delivery_failed += 1
+        target = self._dead_letter_queue
+        if target is None:
             return
-        if group_id is None:
-            self.queue.enqueue(content, attributes, now, origin, origin_at)
+        if is_there(target):
+            self.delivery_dead_lettered += 1
+            _put(target, parcel, now)
         else:
-            self.queue.enqueue_grouped(content, attributes, now, origin, origin_at, group_id)
+            self.redrive_failed += 1
+
+
+def _put(queue: Endpoint, parcel: Parcel, now: float) -> None:
+    place = (parcel.content, parcel.attributes, now, parcel.origin, parcel.origin_at)
+    if parcel.group_id is None:
+        queue.enqueue(*place)
+    else:
+        queue.enqueue_grouped(*place, parcel.group_id)
+
+
+def is_there(queue: Endpoint) -> bool:
+    """Whether a queue, or the one of a station, has not been deleted."""
+    return bool(getattr(getattr(queue, "queue", queue), "exists", True))
+
+
+def _most_bytes(queue: Endpoint | None) -> float:
+    declaration = getattr(getattr(queue, "queue", queue), "declaration", None)
+    return float(getattr(declaration, "max_message_bytes", inf))
+
+
+def _is_narrow(queue: Endpoint | None) -> bool:
+    """Whether a queue may be too small for a notification: those of the usual size are not looked at (SNS-ENV-5)."""
+    return _most_bytes(queue) < MAX_MESSAGE_BYTES.high
 
 
 class Audience:
@@ -286,21 +573,44 @@ class Audience:
         published: publishes that reached these and no others.
         raw: of the queues that get a message at once and as it was published.
         enveloped: of the queues that get it at once and in an envelope.
-        offered: members whose deliveries take time or can fail.
+        offered: members whose deliveries take time or can fail; if the publishes have more attributes than a queue
+            takes, also the queues that would get them raw.
         has_envelopes: whether any queue gets an envelope.
         is_stale: there may be more of them by now; who holds it must choose again.
+        reasons: why the others were not reached, of those that have a filter.
     """
 
-    __slots__ = ("_grouped", "enveloped", "has_envelopes", "is_stale", "members", "offered", "published", "raw")
+    __slots__ = (
+        "_grouped",
+        "enveloped",
+        "has_envelopes",
+        "is_stale",
+        "members",
+        "offered",
+        "published",
+        "raw",
+        "reasons",
+    )
 
-    def __init__(self, members: tuple[Subscriber, ...], *, published: int = 0, is_stale: bool = False) -> None:
+    def __init__(
+        self,
+        members: tuple[Subscriber, ...],
+        *,
+        published: int = 0,
+        is_stale: bool = False,
+        crowded: bool = False,
+        reasons: "Mapping[Subscriber, str] | None" = None,
+    ) -> None:
         self.members = members
+        self.reasons = reasons or {}
         self.published = published
         self.is_stale = is_stale
         queues = [(each.enqueue, each) for each in members if each.enqueue is not None]
-        self.raw = tuple(enqueue for enqueue, each in queues if each.is_instant and each.declaration.raw)
+        raw = [enqueue for enqueue, each in queues if each.is_instant and each.declaration.raw]
+        self.raw = () if crowded else tuple(raw)
         self.enveloped = tuple(enqueue for enqueue, each in queues if each.is_instant and not each.declaration.raw)
-        self.offered = tuple(each for each in members if not each.is_instant)
+        refused = [each for _, each in queues if crowded and each.declaration.raw]
+        self.offered = tuple(each for each in members if not each.is_instant or each in refused)
         self.has_envelopes = any(not each.declaration.raw for _, each in queues)
         self._grouped: tuple[tuple[Enqueue, ...], tuple[Enqueue, ...]] | None = None
 
@@ -308,7 +618,7 @@ class Audience:
     def grouped(self) -> tuple[tuple[Enqueue, ...], tuple[Enqueue, ...]]:
         """As `raw` and `enveloped`, for publishes with a group; made when the first of them comes."""
         if self._grouped is None:
-            instant = [each for each in self.members if each.is_instant]
+            instant = [each for each in self.members if each not in self.offered]
             queues = [(each.declaration.raw, each.queue) for each in instant if each.queue is not None]
             self._grouped = (
                 tuple(queue.enqueue_grouped for raw, queue in queues if raw),

@@ -21,9 +21,10 @@ from msgsim.bus.notifications import Inbox
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text, structured
 from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue
+from msgsim.bus.retries import HTTP, DeliveryPolicy, in_force
 from msgsim.bus.signing import Signer
-from msgsim.bus.subscription import Audience, Delivery, Endpoint, Subscriber, Subscription
-from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, choice, flag, listed
+from msgsim.bus.subscription import Audience, Endpoint, FilterCounts, Hooks, Subscriber, Subscription
+from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, choice, flag, instance, listed
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
     AuditError,
@@ -33,7 +34,7 @@ from msgsim.errors import (
     Throttled,
     UnknownName,
 )
-from msgsim.quotas import ARCHIVE_RETENTION
+from msgsim.quotas import ARCHIVE_RETENTION, RAW_ATTRIBUTES
 
 __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
 
@@ -57,6 +58,8 @@ class Topic:
             of its own (SNS-FIFO-2).
         throttled: publishes over the limits are refused (SNS-QUO-2).
         archive: how long publishes are kept to be replayed [days], 1 to 365; None to keep none (SNS-ARC-1).
+        delivery_policy: of the subscriptions of http and https that have none of their own; None for the default.
+        disable_subscription_overrides: the topic's policy is that of all of them (SNS-RTY-7).
     """
 
     subscriptions: Sequence[Subscription] = listed(Subscription, "a Subscription")
@@ -65,6 +68,8 @@ class Topic:
     throughput_scope: str = choice(TOPIC_SCOPE, (TOPIC_SCOPE, GROUP_SCOPE), "SNS-FIFO-2")
     throttled: bool = flag()
     archive: float | None = ARCHIVE_RETENTION.field(None, optional=True, integer=True)
+    delivery_policy: DeliveryPolicy | None = instance(DeliveryPolicy, "a DeliveryPolicy", default=None, optional=True)
+    disable_subscription_overrides: bool = flag()
 
     def __attrs_post_init__(self) -> None:
         self._check_kind()
@@ -89,6 +94,13 @@ class Topic:
             if subscription.protocol != "sqs":
                 problem = f"{subscription.protocol!r} is not allowed at a FIFO topic; allowed: sqs (SNS-SUB-5)"
                 raise DeclarationError(f"Topic.subscriptions.{position}.protocol", problem)
+            for field in ("server", "redrive", "log_rate"):
+                if getattr(subscription, field) is not None:
+                    problem = "is for standard topics so far; leave it out"
+                    raise DeclarationError(f"Topic.subscriptions.{position}.{field}", problem)
+            if subscription.confirmed_at != 0:
+                problem = "a queue of the account is confirmed at once; leave it out (SNS-SUB-2)"
+                raise DeclarationError(f"Topic.subscriptions.{position}.confirmed_at", problem)
 
     def named(self) -> dict[str, Subscription]:
         """The subscriptions by name: the endpoint, with its protocol in front if an earlier one has that name."""
@@ -197,7 +209,7 @@ class Route:
         return self._found
 
 
-class TopicFanout:
+class TopicFanout(FilterCounts):
     """A live standard topic.
 
     Args:
@@ -229,6 +241,7 @@ class TopicFanout:
 
     __slots__ = (
         "_audiences",
+        "_hooks",
         "_latest",
         "_now",
         "_pending",
@@ -284,9 +297,10 @@ class TopicFanout:
         self.clock: Callable[[], float] | None = None
         self.on_change: Callable[[], None] | None = None
         self._now = -inf
-        self._pending: list[tuple[float, int, Subscriber, Delivery]] = []
+        self._pending: list[tuple[float, int, Subscriber, Any]] = []
         self._scheduled = 0
-        self._audiences: dict[tuple[Subscriber, ...], Audience] = {}
+        self._audiences: dict[Any, Audience] = {}
+        self._hooks = Hooks(self._wait, self._choose_again, self._time)
         self._rng = rng
         self._rng_of = rng_of
         self.unknown = Audience((), is_stale=True)
@@ -294,6 +308,8 @@ class TopicFanout:
             key: self._subscriber(key, declared, endpoints or {}) for key, declared in topic.named().items()
         }
         self.reads_bodies = any(each.reads_body for each in self.subscriptions.values())
+        for each in self.subscriptions.values():
+            self._await_confirmation(each)
         self._latest = self.route(None)
 
     def __repr__(self) -> str:
@@ -313,10 +329,17 @@ class TopicFanout:
 
     def audience(self, attributes: Attributes | None, body: object) -> Audience:
         """Who is reached by a publish; its body as `parse_body` returns it. Cost: a look at each filter."""
-        members = tuple([each for each in self.subscriptions.values() if each.passes(attributes, body)])
-        audience = self._audiences.get(members)
+        confirmed = [each for each in self.subscriptions.values() if each.is_confirmed]
+        members = tuple([each for each in confirmed if each.passes(attributes, body)])
+        reasons: tuple[tuple[Subscriber, str], ...] = ()
+        if len(members) < len(confirmed):
+            others = [each for each in confirmed if each not in members]
+            reasons = tuple([(each, each.why_not(attributes, body)) for each in others])
+        crowded = attributes is not None and len(attributes) > RAW_ATTRIBUTES.high
+        key = (members, reasons, crowded)
+        audience = self._audiences.get(key)
         if audience is None:
-            audience = self._audiences[members] = Audience(members)
+            audience = self._audiences[key] = Audience(members, crowded=crowded, reasons=dict(reasons))
         return audience
 
     def fan_out(
@@ -425,8 +448,26 @@ class TopicFanout:
         subscriber = self._subscriber(key, subscription, {} if queue is None else {subscription.endpoint: queue})
         self.declaration = declaration
         self.subscriptions[key] = subscriber
+        self._await_confirmation(subscriber)
         self._choose_again()
         return subscriber
+
+    def confirm(self, key: str, now: float) -> None:
+        """Confirm a subscription, so that it gets what is published from now on (SNS-SUB-2, SNS-SUB-7).
+
+        Raises:
+            UnknownName: there is none of this name.
+            TimeRanBackwards: `now` is earlier than at the last call.
+        """
+        self._position(key)
+        self.advance(now)
+        self.subscriptions[key].confirm()
+
+    def lose(self, queue: object) -> None:
+        """A queue has been deleted: deliveries to it fail from now on (SNS-RTY-1)."""
+        for each in self.subscriptions.values():
+            if each.queue is queue:
+                each.lose()
 
     def change(self, key: str, subscription: Subscription) -> None:
         """Change the filter or the form of the deliveries of a subscription, for what is published from now on.
@@ -511,9 +552,11 @@ class TopicFanout:
     def _choose_again(self) -> None:
         """Let routes choose whom they reach; what was counted stays."""
         self.reads_bodies = any(each.reads_body for each in self.subscriptions.values())
-        for members, audience in self._audiences.items():
+        for key, audience in self._audiences.items():
             audience.is_stale = True
-            self._audiences[members] = Audience(members, published=audience.published)
+            members, reasons, crowded = key
+            fresh = Audience(members, published=audience.published, crowded=crowded, reasons=dict(reasons))
+            self._audiences[key] = fresh
 
     def advance(self, now: float) -> None:
         """Make the deliveries that are due by `now`, each at its own time; idempotent.
@@ -532,8 +575,8 @@ class TopicFanout:
         self._now = now
         pending = self._pending
         while pending and pending[0][0] <= now:
-            _, _, subscriber, delivery = heappop(pending)
-            subscriber.arrive(delivery)
+            due, _, subscriber, delivery = heappop(pending)
+            subscriber.arrive(delivery, due)
 
     def next_deadline(self) -> float | None:
         """When the next delivery is due [s]; None if none is pending. Cost: O(1)."""
@@ -543,12 +586,37 @@ class TopicFanout:
         queue = live_queue(subscription, endpoints, fifo=self.fifo)
         name = f"{self.name}/{key}"
         rng = self._rng if self._rng_of is None else self._rng_of(name)
-        return Subscriber(subscription, name, queue, rng, self._audiences, self._schedule, since=self.published)
+        policy = None
+        if subscription.protocol in HTTP:
+            declared = self.declaration
+            overrides = declared.disable_subscription_overrides
+            policy = in_force(declared.delivery_policy, subscription.delivery_policy, overrides=overrides)
+        return Subscriber(
+            subscription,
+            name,
+            queue,
+            rng,
+            self._audiences,
+            self._hooks,
+            since=self.published,
+            dead_letter_queue=dead_letter_queue(subscription, endpoints),
+            policy=policy,
+        )
 
-    def _schedule(self, subscriber: Subscriber, delivery: Delivery) -> None:
+    def _await_confirmation(self, subscriber: Subscriber) -> None:
+        confirmed_at = subscriber.declaration.confirmed_at
+        if confirmed_at is None or confirmed_at > max(self._now, 0.0):
+            subscriber.leave()
+            if confirmed_at is not None:
+                self._wait(subscriber, None, confirmed_at)
+
+    def _time(self) -> float:
+        return self._now if self.clock is None else max(self._now, self.clock())
+
+    def _wait(self, subscriber: Subscriber, delivery: Any, due: float) -> None:
         """Keep a delivery until it is due; at one instant in the order of publishing. Cost: O(log pending)."""
         self._scheduled = order = self._scheduled + 1
-        heappush(self._pending, (delivery[2], order, subscriber, delivery))
+        heappush(self._pending, (due, order, subscriber, delivery))
         if self.on_change is not None and self._pending[0][1] == order:
             self.on_change()
 
@@ -571,8 +639,32 @@ class TopicFanout:
 
     @property
     def delivery_dead_lettered(self) -> int:
-        """Of those, the ones kept in a dead-letter queue; none so far."""
+        """Of those, the ones kept in a dead-letter queue (SNS-DLQ-2)."""
         return sum(each.delivery_dead_lettered for each in self.subscriptions.values())
+
+    @property
+    def redrive_failed(self) -> int:
+        """Of those, the ones that their dead-letter queue could not take."""
+        return sum(each.redrive_failed for each in self.subscriptions.values())
+
+    @property
+    def delivery_dropped(self) -> int:
+        """Deliveries that failed for good and are in no dead-letter queue (SNS-DLQ-3)."""
+        return self.delivery_failed - self.delivery_dead_lettered
+
+    def filtered_out_because(self, reason: str) -> int:
+        """Of what was filtered out, that for one of `msgsim.bus.filters.REASONS`."""
+        return sum(each.filtered_out_because(reason) for each in self.subscriptions.values())
+
+    @property
+    def attempts(self) -> int:
+        """Attempts that have begun."""
+        return sum(each.attempts for each in self.subscriptions.values())
+
+    @property
+    def failed_attempts(self) -> int:
+        """Of these, the ones that failed."""
+        return sum(each.failed_attempts for each in self.subscriptions.values())
 
     @property
     def pending(self) -> int:
@@ -594,9 +686,11 @@ class TopicFanout:
         if counted != self.published:
             raise AuditError(f"topic {self.name!r}: published {self.published}, but its audiences count {counted}")
         for each in self.subscriptions.values():
-            waiting = sum(entry[2] is each for entry in self._pending) if deep else each.pending
+            waiting = each.pending
+            if deep:
+                waiting = sum(entry[2] is each and entry[3] is not None for entry in self._pending)
             ended = each.delivered + each.filtered_out + each.delivery_failed
-            published = self.published - each.since
+            published = self.published - each.missed
             if each.pending != waiting or ended + waiting != published:
                 raise AuditError(f"{each!r}: of {published} published, {ended} have ended and {waiting} are waiting")
 
@@ -619,6 +713,19 @@ def live_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint], *,
     if isinstance(declaration, Queue) and declaration.fifo and not fifo:
         raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)
     return queue
+
+
+def dead_letter_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:
+    """The queue for what fails for good at a subscription; None if it names none.
+
+    Raises:
+        UnknownName: it is not among the endpoints.
+        DeclarationError: no queue, or a FIFO queue (SNS-DLQ-1).
+    """
+    if subscription.redrive is None:
+        return None
+    named = Subscription(endpoint=subscription.redrive)
+    return live_queue(named, endpoints)
 
 
 def check_id(what: str, given: object) -> None:

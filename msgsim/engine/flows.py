@@ -60,6 +60,8 @@ class Flows:
         for subscription in self._topics[target].subscriptions:
             if subscription.protocol == "sqs":
                 yield subscription.endpoint
+            if subscription.redrive is not None:
+                yield subscription.redrive
 
 
 def flattened(actions: Iterable[Action], joins: Mapping[str, Join]) -> Iterator[SendMessage | Publish]:

@@ -296,6 +296,8 @@ class Account:
         queue = self.queues.pop(name)
         if queue.exists:
             queue.close(max(at, queue.looked_at))
+        for topic in self.topics.values():
+            topic.lose(queue)
 
 
 def _due(live: TopicFanout | MoveTask) -> float:

@@ -601,10 +601,10 @@ def test_the_audit_finds_what_is_unaccounted_for() -> None:
     with pytest.raises(AuditError, match="published 2, but its audiences count 1"):
         topic.check()
     topic.published -= 1
-    topic.subscriptions["a"].pending = 0
+    topic.subscriptions["a"].under_way = 0
     with pytest.raises(AuditError, match="of 1 published, 0 have ended and 1 are waiting"):
         topic.check()
-    topic.subscriptions["a"].pending = 1
+    topic.subscriptions["a"].under_way = 1
     topic.subscriptions["a"].delivery_failed = 1
     with pytest.raises(AuditError, match="of 1 published, 1 have ended and 1 are waiting"):
         topic.check()

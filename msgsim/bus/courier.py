@@ -1,0 +1,309 @@
+"""Deliveries that may have to be repeated: what becomes of each attempt, and when the next one is due.
+
+An outage is known ahead, so that a delivery goes straight from its first attempt within one to the first after it:
+what is tried in between is counted when somebody looks. A server that is down for good takes two events per delivery,
+however many attempts its schedule has.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
+
+from msgsim.bus.message import Content
+from msgsim.bus.publication import Attributes
+from msgsim.bus.retries import DeliveryPolicy, Schedule
+from msgsim.bus.server import TIMEOUT, LiveServer, is_retried
+from msgsim.quotas import ATTEMPT_TIMEOUT
+
+ATTEMPT, ARRIVAL, END = range(3)
+"""What a parcel waits for: its next attempt, the answer that it arrived, the answer that it did not."""
+
+LOG_ENTRIES = 1_000
+
+
+class LogEntry(NamedTuple):
+    """The outcome of an attempt (SNS-RTY-9).
+
+    Attributes:
+        at: when it ended [s].
+        status: "200", the status of the failure, "timeout", or why it was not made at all.
+        attempt: counted from 1.
+        dwell_time: since the delivery began [s].
+    """
+
+    at: float
+    status: str
+    attempt: int
+    dwell_time: float
+
+
+class Parcel:
+    """One delivery that is under way.
+
+    Attributes:
+        content, attributes, origin, origin_at, group_id: of the publish.
+        began_at: first attempt [s].
+        attempt: the next one, or the one whose answer it waits for, counted from 0.
+        waits_for: `ATTEMPT`, `ARRIVAL` or `END`.
+        has_slot: it has waited for its turn already.
+        jump: from which attempt on it fails for sure: its time [s], its number, the number of the first that may not.
+        length: of the attempts that fail for sure [s].
+        status: of the latest failure.
+    """
+
+    __slots__ = (
+        "attempt",
+        "attributes",
+        "began_at",
+        "content",
+        "group_id",
+        "has_slot",
+        "jump",
+        "length",
+        "origin",
+        "origin_at",
+        "status",
+        "waits_for",
+    )
+
+    def __init__(
+        self,
+        content: str | Content,
+        attributes: Attributes | None,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str | None,
+    ) -> None:
+        self.content = content
+        self.attributes = attributes
+        self.began_at = now
+        self.origin = origin
+        self.origin_at = origin_at
+        self.group_id = group_id
+        self.attempt = 0
+        self.waits_for = ATTEMPT
+        self.has_slot = False
+        self.jump: tuple[float, int, int] | None = None
+        self.length = 0.0
+        self.status = ""
+
+
+class Courier:
+    """Makes the deliveries of one subscription.
+
+    Args:
+        schedule: when attempts are due.
+        server: what answers them; None for what takes everything at once.
+        policy: for the average rate that deliveries are held back to.
+        deliver: puts a parcel where it belongs, at a time [s].
+        give_up: is told of a parcel that fails for good, at a time [s].
+        wait: keeps a parcel until a time [s], and calls `proceed` then.
+        time: the time of whoever looks [s].
+        log_rate: share of the successes that are kept in the log; failures are always (SNS-RTY-9).
+
+    Attributes:
+        log: the latest outcomes; attempts that are known to fail ahead have one entry, for the first of them.
+        pending: parcels under way.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_deliver",
+        "_free_at",
+        "_give_up",
+        "_jumping",
+        "_log_rate",
+        "_logged",
+        "_pause",
+        "_successes",
+        "_time",
+        "_wait",
+        "failed_attempts_done",
+        "log",
+        "pending",
+        "schedule",
+        "server",
+    )
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        server: LiveServer | None,
+        policy: DeliveryPolicy | None,
+        *,
+        deliver: Callable[[Parcel, float], None],
+        give_up: Callable[[Parcel, float], None],
+        wait: Callable[[Parcel, float], None],
+        time: Callable[[], float],
+        log_rate: float | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.server = server
+        rate = policy.max_receives_per_second if policy is not None else None
+        self._pause = 1.0 / rate if rate else 0.0
+        self._free_at = 0.0
+        self._deliver = deliver
+        self._give_up = give_up
+        self._wait = wait
+        self._time = time
+        self._log_rate = log_rate
+        self._logged = self._successes = 0
+        self.log: deque[LogEntry] = deque(maxlen=LOG_ENTRIES)
+        self._attempts = self.failed_attempts_done = self.pending = 0
+        self._jumping: dict[Parcel, None] = {}
+
+    @property
+    def attempts(self) -> int:
+        """Attempts that have begun by now. Cost: O(deliveries that wait for the end of an outage)."""
+        return self._attempts + self._skipped
+
+    @property
+    def failed_attempts(self) -> int:
+        """Of these, the ones that failed or are known to. Cost: as `attempts`."""
+        return self.failed_attempts_done + self._skipped
+
+    @property
+    def _skipped(self) -> int:
+        if not self._jumping:
+            return 0
+        now = self._time()
+        return sum(self._begun(parcel, now) for parcel in self._jumping)
+
+    def _begun(self, parcel: Parcel, now: float) -> int:
+        """How many attempts of a parcel that jumps have begun after the first of them."""
+        began, first, target = parcel.jump  # type: ignore[misc]
+        schedule, length = self.schedule, parcel.length
+        begun = schedule.begun(now - began + schedule.offset(first, length), length)
+        return max(0, min(begun, target) - first - 1)
+
+    def send(self, parcel: Parcel, now: float) -> None:
+        """Begin a delivery."""
+        self.pending += 1
+        self._try(parcel, now)
+
+    def proceed(self, parcel: Parcel, now: float) -> None:
+        """Go on with a delivery that waited until now."""
+        if parcel.jump is not None:
+            _, first, target = parcel.jump
+            self._attempts += target - first - 1
+            self.failed_attempts_done += target - first - 1
+            parcel.jump = None
+            del self._jumping[parcel]
+        if parcel.waits_for == ATTEMPT:
+            self._try(parcel, now)
+        elif parcel.waits_for == ARRIVAL:
+            self._arrive(parcel, now)
+        else:
+            self._end(parcel, now)
+
+    def refuse(self, parcel: Parcel, now: float, why: str) -> None:
+        """End a delivery that cannot be made, which is not repeated (SNS-RTY-1)."""
+        self.pending += 1
+        self._attempts += 1
+        self._fail(parcel, now, why)
+        self._end(parcel, now)
+
+    def _try(self, parcel: Parcel, now: float) -> None:
+        if self._pause and not parcel.has_slot:
+            begins = max(now, self._free_at)
+            self._free_at = begins + self._pause
+            if begins > now:
+                parcel.has_slot = True
+                self._wait(parcel, begins)
+                return
+        parcel.has_slot = False
+        server = self.server
+        if server is None:
+            self._attempts += 1
+            self._arrive(parcel, now)
+            return
+        self._attempts += 1
+        outage = server.outage(now)
+        if server.declaration.denies:
+            self._fail(parcel, now, "denied")
+            self._end(parcel, now)
+        elif outage is not None:
+            self._fail_until(parcel, now, *outage)
+        elif server.always is not None:
+            self._fail_until(parcel, now, inf, server.always)
+        else:
+            self._ask(parcel, now, server)
+
+    def _ask(self, parcel: Parcel, now: float, server: LiveServer) -> None:
+        status, length = server.answer(now)
+        if status is None:
+            parcel.waits_for = ARRIVAL
+            if length:
+                self._wait(parcel, now + length)
+            else:
+                self._arrive(parcel, now)
+            return
+        self._fail(parcel, now + length, status)
+        if not is_retried(status) or parcel.attempt + 1 == self.schedule.attempts:
+            parcel.waits_for = END
+            if length:
+                self._wait(parcel, now + length)
+            else:
+                self._end(parcel, now)
+            return
+        pause = self.schedule.pause(parcel.attempt)
+        parcel.attempt += 1
+        parcel.waits_for = ATTEMPT
+        self._wait(parcel, now + length + pause)
+
+    def _fail_until(self, parcel: Parcel, now: float, end: float, status: str) -> None:
+        """Let all attempts fail that begin before an end; wait for the first that does not, or for giving up."""
+        schedule = self.schedule
+        first = parcel.attempt
+        length = parcel.length = ATTEMPT_TIMEOUT.low if status == TIMEOUT else 0.0
+        self._fail(parcel, now + length, status)
+        if not is_retried(status):
+            parcel.waits_for = END
+            self._after(parcel, now, length)
+            return
+        if self._pause:  # each attempt takes its turn
+            target = min(first + 1, schedule.attempts)
+        else:
+            found = schedule.at_or_after(end - now + schedule.offset(first, length), length)
+            target = schedule.attempts if found is None else max(found, first + 1)
+        if target < schedule.attempts:
+            parcel.waits_for = ATTEMPT
+            due = now + (schedule.offset(target, length) - schedule.offset(first, length))
+        else:
+            parcel.waits_for = END
+            due = now + (schedule.offset(target - 1, length) - schedule.offset(first, length)) + length
+        if target > first + 1:
+            parcel.jump = (now, first, target)
+            self._jumping[parcel] = None
+        parcel.attempt = target if target < schedule.attempts else target - 1
+        if due > now:
+            self._wait(parcel, due)
+        else:
+            self.proceed(parcel, now)
+
+    def _after(self, parcel: Parcel, now: float, length: float) -> None:
+        if length:
+            self._wait(parcel, now + length)
+        else:
+            self.proceed(parcel, now)
+
+    def _arrive(self, parcel: Parcel, now: float) -> None:
+        self.pending -= 1
+        if self._log_rate is not None:
+            self._successes += 1
+            if int(self._successes * self._log_rate) > self._logged:
+                self._logged += 1
+                self.log.append(LogEntry(now, "200", parcel.attempt + 1, now - parcel.began_at))
+        self._deliver(parcel, now)
+
+    def _fail(self, parcel: Parcel, at: float, status: str) -> None:
+        self.failed_attempts_done += 1
+        parcel.status = status
+        if self._log_rate is not None:
+            self.log.append(LogEntry(at, status, parcel.attempt + 1, at - parcel.began_at))
+
+    def _end(self, parcel: Parcel, now: float) -> None:
+        self.pending -= 1
+        self._give_up(parcel, now)
