@@ -33,7 +33,9 @@ from msgsim.bus.queue import Queue, Redrive, RedriveAllow
 from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import Receiver
 from msgsim.bus.reputation import ReputationPolicy
+from msgsim.bus.retries import DeliveryPolicy
 from msgsim.bus.sending_tenants import SendingTenant
+from msgsim.bus.server import Outage, Server
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
 from msgsim.bus.warm_up import DedicatedPool
@@ -66,6 +68,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "Constant",
     "DAY",
     "DedicatedPool",
+    "DeliveryPolicy",
     "Diurnal",
     "Email",
     "EmailTemplate",
@@ -83,6 +86,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "MINUTE",
     "Mixture",
     "MsgsimError",
+    "Outage",
     "Outbox",
     "Pareto",
     "Publish",
@@ -101,6 +105,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "SendMessage",
     "SendingAccount",
     "SendingTenant",
+    "Server",
     "Simulation",
     "Spike",
     "StandardQueue",

@@ -1,6 +1,7 @@
 """Subscriptions: declared (`Subscription`) and live (`Subscriber`), and the sets of them that publishes reach."""
 
 import json
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
@@ -178,14 +179,14 @@ class Hooks(NamedTuple):
     time: Callable[[], float]
 
 
-class FilterCounts:
+class FilterCounts(ABC):
     """Why messages were filtered out, as the metrics of the service tell it."""
 
     __slots__ = ()
 
+    @abstractmethod
     def filtered_out_because(self, reason: str) -> int:
         """For one of `msgsim.bus.filters.REASONS`."""
-        raise NotImplementedError(reason)
 
     @property
     def filtered_by_attributes(self) -> int:
@@ -346,6 +347,11 @@ class Subscriber(FilterCounts):
     def pending(self) -> int:
         """Deliveries under way."""
         return self.under_way + (0 if self._courier is None else self._courier.pending)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what it gets is put in a queue, or may be."""
+        return self.queue is not None or self._dead_letter_queue is not None
 
     @property
     def delivery_dropped(self) -> int:
@@ -575,7 +581,7 @@ class Audience:
         enveloped: of the queues that get it at once and in an envelope.
         offered: members whose deliveries take time or can fail; if the publishes have more attributes than a queue
             takes, also the queues that would get them raw.
-        has_envelopes: whether any queue gets an envelope.
+        has_envelopes: whether any queue gets an envelope, be it one for dead letters.
         is_stale: there may be more of them by now; who holds it must choose again.
         reasons: why the others were not reached, of those that have a filter.
     """
@@ -611,7 +617,7 @@ class Audience:
         self.enveloped = tuple(enqueue for enqueue, each in queues if each.is_instant and not each.declaration.raw)
         refused = [each for _, each in queues if crowded and each.declaration.raw]
         self.offered = tuple(each for each in members if not each.is_instant or each in refused)
-        self.has_envelopes = any(not each.declaration.raw for _, each in queues)
+        self.has_envelopes = any(not each.declaration.raw for each in members if each.is_kept)
         self._grouped: tuple[tuple[Enqueue, ...], tuple[Enqueue, ...]] | None = None
 
     @property

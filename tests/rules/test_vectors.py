@@ -220,6 +220,49 @@ def test_v13_at_the_limit_a_short_poll_is_refused_and_a_long_one_is_empty() -> N
     assert bodies(queue, 30, wait_time=20) != []
 
 
+def attempts_of(server: ms.Server) -> tuple[list[float], int]:
+    """When a delivery to an HTTPS endpoint is tried, and how many of one are dead letters in the end."""
+    dead = ms.StandardQueue(ms.Queue(), "dead")
+    web = ms.Subscription(endpoint="https://example.com", protocol="https", server=server, redrive="dead")
+    topic = ms.TopicFanout(ms.Topic(subscriptions=[web]), endpoints={"dead": dead})
+    topic.publish("x", 0)
+    times = [0.0] * topic.attempts
+    for now in range(1, 200):
+        topic.advance(now)
+        times += [float(now)] * (topic.attempts - len(times))
+    return times, dead.counts(200).visible
+
+
+@pytest.mark.rule("SNS-RTY-3")
+@pytest.mark.rule("SNS-RTY-6")
+def test_v14_three_retries_twenty_seconds_apart_then_the_dead_letters() -> None:
+    assert attempts_of(ms.Server(failures={"503": 1})) == ([0, 20, 40, 60], 1)
+    assert attempts_of(ms.Server(failures={"404": 1})) == ([0], 1)
+    assert attempts_of(ms.Server(latency=100)) == ([0, 35, 70, 105], 1)
+    assert attempts_of(ms.Server(failures={"timeout": 1})) == ([0, 35, 70, 105], 1)
+
+
+@pytest.mark.rule("SNS-RTY-1")
+@pytest.mark.rule("SNS-SUB-6")
+def test_v15_a_queue_that_denies_is_not_tried_again() -> None:
+    live = {name: ms.StandardQueue(ms.Queue(), name) for name in ("q", "dead")}
+    denied = ms.Subscription(endpoint="q", server=ms.Server(denies=True), redrive="dead")
+    topic = ms.TopicFanout(ms.Topic(subscriptions=[denied]), endpoints=live)
+    topic.publish("x", 0)
+    assert (topic.attempts, topic.next_deadline()) == (1, None)
+    assert [live[name].counts(0).visible for name in ("q", "dead")] == [0, 1]
+
+
+@pytest.mark.rule("SNS-SUB-2")
+def test_v18_what_is_published_before_the_confirmation_is_never_delivered() -> None:
+    pending = ms.Subscription(endpoint="https://example.com", protocol="https", confirmed_at=5)
+    topic = ms.TopicFanout(ms.Topic(subscriptions=[pending]))
+    topic.publish("before", 4)
+    topic.publish("after", 5)
+    topic.advance(1e6)
+    assert topic.delivered == 1
+
+
 def passing(topic: ms.Topic, *published: dict[str, Any]) -> list[bool]:
     """Whether each of some publishes gets through the only subscription of a topic."""
     queue = ms.StandardQueue(ms.Queue(), name="q")
