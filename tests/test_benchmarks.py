@@ -133,3 +133,21 @@ def test_fifo_queues_lose_nothing_however_much_they_hold() -> None:
     assert fifo.fifo(100) > 0.0
     for measure in fifo.KINDS.values():
         assert measure(100, 100) > 0.0
+
+
+@pytest.mark.parametrize("kind", ["counted", "chance", "addresses", "receivers", "reputation", "validation"])
+def test_an_outbox_loses_no_email_of_any_kind(kind: str) -> None:
+    outbox: Any = import_module("outbox")
+    assert kind in outbox.KINDS
+    account = outbox.send(2_000, kind)
+    outbox.check(account, 2_000)
+
+
+def test_an_outbox_refuses_what_is_beyond_its_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox: Any = import_module("outbox")
+    assert outbox.expected(outbox.EMAILS) == 9_136_000
+    for name, value in (("RATE", 1), ("QUOTA", 50_000)):
+        monkeypatch.setattr(outbox, name, value)
+    account = outbox.send(100_000, "counted")
+    assert (account.accepted, account.over_quota) == (50_000 + 100_000 - 86_400, 36_400)
+    outbox.check(account, 100_000)
