@@ -112,6 +112,8 @@ class Account:
         check_fields(settings or ())
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
+        if not isinstance(throttled_topics, bool):
+            raise DeclarationError("Account.throttled_topics", f"{throttled_topics!r} is neither True nor False")
         self.region = region
         self.account_id = account_id
         self.rng = rng

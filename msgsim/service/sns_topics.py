@@ -128,7 +128,9 @@ def list_tags_for_resource(account: Account, params: Mapping[str, Any], _: float
 def _check_attribute(attribute: str, place: str, *, fifo: bool) -> None:
     """Refuse what no attribute of such a topic is."""
     if attribute in sns_fifo.ATTRIBUTES and not fifo:
-        raise InvalidParameter(f"Invalid parameter: {place}{attribute}: only FIFO topics have it (SNS-ARC-1)")
+        raise InvalidParameter(
+            f"Invalid parameter: {place}{attribute}: only FIFO topics have it (SNS-FIFO-1, SNS-ARC-1)"
+        )
     allowed = (*TEXTS, *sns_fifo.ATTRIBUTES) if fifo else TEXTS
     if attribute not in allowed:
         raise InvalidParameter(

@@ -10,6 +10,7 @@ from msgsim.bus.message import EPOCH
 from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue
 from msgsim.bus.timestamps import iso_timestamp
+from msgsim.errors import DeclarationError
 from tests.service.topics import ARN, QUEUE_ARN, TopicClient
 
 FIFO = ARN + ".fifo"
@@ -155,9 +156,9 @@ def test_an_attribute_that_cannot_be_is_refused(attribute: str, written: str, te
 def test_standard_topics_have_none_of_these(attribute: str) -> None:
     client = TopicClient()
     refusal = client.refusal("CreateTopic", Name="u", Attributes={attribute: "true"})
-    assert refusal[1] == f"{INVALID}Attributes Reason: {attribute}: only FIFO topics have it (SNS-ARC-1)"
+    assert refusal[1] == f"{INVALID}Attributes Reason: {attribute}: only FIFO topics have it (SNS-FIFO-1, SNS-ARC-1)"
     refusal = client.refusal("SetTopicAttributes", TopicArn=ARN, AttributeName=attribute, AttributeValue="true")
-    assert refusal[1] == f"{INVALID}AttributeName Reason: {attribute}: only FIFO topics have it (SNS-ARC-1)"
+    assert refusal[1] == f"{INVALID}AttributeName Reason: {attribute}: only FIFO topics have it (SNS-FIFO-1, SNS-ARC-1)"
 
 
 def test_there_are_as_many_fifo_topics_as_the_quota_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,3 +457,8 @@ def test_what_cannot_be_replayed_is_refused() -> None:
     refusal = client.refusal("Subscribe", TopicArn=ARN, **given, Attributes={"ReplayPolicy": _replay(0)})
     text = f"{INVALID}Attributes Reason: ReplayPolicy: the topic has no archive (SNS-ARC-1)"
     assert refusal == ("InvalidParameter", text, 400)
+
+
+def test_whether_topics_are_throttled_is_yes_or_no() -> None:
+    with pytest.raises(DeclarationError, match=r"Account\.throttled_topics: 'yes' is neither True nor False"):
+        TopicClient(throttled_topics="yes")
