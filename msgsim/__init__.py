@@ -21,6 +21,7 @@ A queue alone is a `StandardQueue` or a `FifoQueue`; each call says what time it
 
 from typing import TYPE_CHECKING
 
+from msgsim.bus.authentication import DmarcPolicy
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.email_templates import EmailTemplate
 from msgsim.bus.email_validation import EmailValidation
@@ -70,6 +71,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "DedicatedPool",
     "DeliveryPolicy",
     "Diurnal",
+    "DmarcPolicy",
     "Email",
     "EmailTemplate",
     "EmailValidation",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgsim.bus.authentication import proofs_of
 from msgsim.bus.email_events import EmailEvent, Mailing
 from msgsim.bus.mailbox_simulator import BOUNCE as SCENE_BOUNCE
 from msgsim.bus.mailbox_simulator import COMPLAINT as SCENE_COMPLAINT
@@ -370,7 +371,7 @@ class Deliveries(Outcomes):
             self._defer(parcel, at, TOO_FAST)
         elif self._happens(parcel.deferral):
             self._defer(parcel, at, COLD)
-        elif receiver.demands and self._sends_in_bulk(parcel, at) and (missing := self._missing(parcel)):
+        elif receiver.demands and self._sends_in_bulk(parcel, at) and (missing := self._missing(parcel, at)):
             response = f"550 5.7.26 senders of bulk need {', '.join(missing)}"
             self._reject(parcel, at, "ContentRejected", "5.7.26", response)
         elif self._happens(self._outbox.soft_bounce_rate):
@@ -389,9 +390,13 @@ class Deliveries(Outcomes):
         parcel.counted = True
         return parcel.server.count(at)
 
-    def _missing(self, parcel: Parcel) -> list[str]:
+    def _missing(self, parcel: Parcel, at: float) -> list[str]:
         """Which demands of its receiver an email does not meet (SES-IDN-3)."""
-        met = self._outbox.authentication
+        outbox = self._outbox
+        met = outbox.authentication
+        if outbox.dmarc is not None:
+            sender = parcel.mailing.email.sender
+            met = proofs_of(sender or outbox.sender, self._account.identities, outbox.dmarc, at)
         missing = [demand for demand in parcel.server.receiver.demands if demand not in met]
         if "one-click" in missing and getattr(parcel.mailing.email, "one_click", False):
             missing.remove("one-click")

@@ -317,7 +317,11 @@ class Identities:
 
     def owns(self, written: str, now: float) -> bool:
         """Whether an address is in a verified domain: what bounces there does no harm (SES-BNC-4)."""
-        return self.covering(written.rpartition("@")[2], now) is not None
+        return self.looked_up(written.rpartition("@")[2], now) is not None
+
+    def looked_up(self, written: str, now: float) -> Identity | None:
+        """As `covering`, for outcomes that are counted late: it is as of the last call if that was later."""
+        return self.covering(written, max(now, self._now))
 
     def envelope(self, sender: str, now: float) -> str:
         """The domain of the sender on the envelope of emails that an address sends.

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from msgsim.bus.authentication import DmarcPolicy
 from msgsim.bus.configuration_set import ConfigurationSet, check_sets
 from msgsim.bus.deliveries import Addressee, Deliveries, is_infected
 from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
@@ -149,6 +150,8 @@ class Outbox:
             at (SES-SUP-1).
         authentication: what receivers find in its emails: "dkim" and "spf" aligned, "dmarc" passing (SES-IDN-2);
             unsubscription by one click is a matter of each email.
+        dmarc: the record of those who send: then what receivers find is worked out from `verified` and the identities
+            at work instead (SES-IDN-2); None for `authentication` as it is.
         delay_notice: how late an email is when that is told, and again after each further such time [s] (SES-BNC-3).
         configuration_sets: by name (SES-CFG-1).
         configuration_set: the one of emails that name none; None for none.
@@ -186,6 +189,7 @@ class Outbox:
     receivers: Sequence[Receiver] = listed(Receiver, "a Receiver")
     suppressed_reasons: Sequence[str] | None = reasons_field()
     authentication: Sequence[str] = attrs.field(default=PROOFS, converter=as_tuple, validator=check_proofs)
+    dmarc: DmarcPolicy | None = instance(DmarcPolicy, "a DmarcPolicy", default=None, optional=True)
     delay_notice: float = number(DELAY_NOTICE, low=1, unit="s", rule="SES-BNC-3")
     configuration_sets: Mapping[str, ConfigurationSet] = attrs.field(factory=dict, converter=copied)
     configuration_set: str | None = text(None, optional=True)
