@@ -25,7 +25,6 @@ from msgsim.bus.authentication import DmarcPolicy
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.email_templates import EmailTemplate
 from msgsim.bus.email_validation import EmailValidation
-from msgsim.bus.emails import Attachment
 from msgsim.bus.event_destinations import EventDestination
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.mail import Email
@@ -64,7 +63,6 @@ from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation, simulate
 
 __all__ = [  # noqa: RUF022 - as sorted() sorts
-    "Attachment",
     "ConfigurationSet",
     "Constant",
     "DAY",

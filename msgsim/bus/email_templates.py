@@ -8,7 +8,6 @@ such as `{{order.lines}}`, `{{#each lines}}`, `{{#if paid}}`, `{{else}}`, commen
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import attrs
@@ -212,7 +211,10 @@ def _render(
         room[0] -= 1
         if kind in {"text", "value", "raw"}:
             written = word if kind == "text" else _text(_look_up(word, scopes))
-            written = escape(written) if escaped and kind == "value" else written
+            if escaped and kind == "value":
+                from html import escape  # noqa: PLC0415 - few templates have such a part
+
+                written = escape(written)
             room[0] -= len(written)
             if room[0] < 0:
                 raise RenderingFailure(f"The rendered email is larger than {MESSAGE_BYTES.high:.0f} bytes.")

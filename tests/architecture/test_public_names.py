@@ -9,7 +9,7 @@ import msgsim
 AT_MOST = 60
 
 NAMES = """
-Attachment ConfigurationSet Constant DAY DedicatedPool DeliveryPolicy Diurnal DmarcPolicy Email EmailTemplate
+ConfigurationSet Constant DAY DedicatedPool DeliveryPolicy Diurnal DmarcPolicy Email EmailTemplate
 EmailValidation Empirical EventDestination Exponential FifoQueue Fixed Gamma GroupShares HOUR Join LogNormal MINUTE
 Mixture MsgsimError Outage Outbox Pareto Publish PutSuppressedDestination Queue QuotaGrowth Ramp Receiver Redrive
 RedriveAllow ReputationPolicy Retry Run Scenario SendEmail SendMessage SendingAccount SendingTenant Server Simulation
