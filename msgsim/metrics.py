@@ -167,6 +167,35 @@ CATALOGUE["topic with a quota"] = {
     **CATALOGUE["topic"],
     **_table(Metric("over_quota", COUNTER, "messages", "refused by the quota that all topics share")),
 }
+CATALOGUE["FIFO topic"] = {
+    **CATALOGUE["topic with a quota"],
+    **_table(
+        Metric("deduplicated", COUNTER, "messages", "accepted, and dropped as known"),
+        Metric("throttled", COUNTER, "messages", "refused for too many in a second"),
+        Metric(
+            "replayed_delivered",
+            COUNTER,
+            "messages",
+            "deliveries from the archive",
+            "NumberOfReplayedNotificationsDelivered",
+        ),
+        Metric("replayed_failed", COUNTER, "messages", "failed for good", "NumberOfReplayedNotificationsFailed"),
+        Metric(
+            "archived_messages",
+            GAUGE,
+            "messages",
+            "that can be replayed; its mean is over probes",
+            "ApproximateNumberOfMessagesArchived",
+        ),
+        Metric(
+            "archived_bytes",
+            GAUGE,
+            "bytes",
+            "of these, attributes included; its mean is over probes",
+            "ApproximateNumberOfBytesArchived",
+        ),
+    ),
+}
 CATALOGUE["outbox with addresses"] = {
     **CATALOGUE["outbox"],
     **_table(
@@ -304,6 +333,8 @@ class Meter:
             self.table = "FIFO queue"
         elif self._fair is not None:
             self.table = "fair queue"
+        elif isinstance(live, TopicFanout) and live.fifo:
+            self.table = "FIFO topic"
         elif isinstance(live, TopicFanout) and live.quota is not None:
             self.table = "topic with a quota"
         elif isinstance(live, SendingAccount) and live.outbox.knows_addresses:

@@ -270,6 +270,9 @@ class Scenario:
                     raise DeclarationError(f"{here}.outbox", problem)
             elif isinstance(action, Publish):
                 self._find("topic", action.topic, f"{here}.topic")
+                if action.deduplication_id is not None and not self.topics[action.topic].fifo:
+                    problem = f"{action.topic!r} is a standard topic; it takes none (SNS-PUB-7)"
+                    raise DeclarationError(f"{here}.deduplication_id", problem)
             elif isinstance(action, SendMessage):
                 self._find("queue", action.queue, f"{here}.queue")
                 self._check_send(action, here)

@@ -22,7 +22,6 @@ from msgsim.engine.actions import (
     JoinState,
     JoinStep,
     Publish,
-    PublishStep,
     PutSuppressedDestination,
     PutSuppressedDestinationStep,
     SendEmail,
@@ -30,6 +29,7 @@ from msgsim.engine.actions import (
     SendMessageStep,
     SendToFifoStep,
     Step,
+    publish_step,
     send_email_step,
 )
 from msgsim.engine.arrivals import arrival_times
@@ -432,7 +432,7 @@ class Simulation:
             return PutSuppressedDestinationStep(action, self._outboxes[action.outbox])
         if isinstance(action, Publish):
             topic = self._topics[action.topic]
-            step = PublishStep(action, topic, epoch)
+            step = publish_step(action, topic, epoch)
             return step if topic.quota is None else GatedStep(topic, step)
         if isinstance(action, SendMessage):
             port = self._ports[action.queue]

@@ -1,5 +1,6 @@
 """The archive of a FIFO topic, and the replays of it."""
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
@@ -56,14 +57,17 @@ class Archive:
     Attributes:
         retention: [s].
         since: when it was switched on [s].
+        size: of what it has [bytes].
     """
 
-    __slots__ = ("_first", "_kept", "retention", "since")
+    __slots__ = ("_first", "_kept", "_sizes", "retention", "since", "size")
 
     def __init__(self, days: float, since: float) -> None:
         self.retention = days * DAY
         self.since = since
+        self.size = 0
         self._kept: list[Publication] = []
+        self._sizes: deque[int] = deque()
         self._first = 0
 
     def __len__(self) -> int:
@@ -72,8 +76,10 @@ class Archive:
     def __iter__(self) -> Iterator[Publication]:
         return islice(self._kept, self._first, None)
 
-    def keep(self, publication: Publication) -> None:
-        """Add a publish, and drop what is too old by then. Cost: amortised O(1)."""
+    def keep(self, publication: Publication, size: int) -> None:
+        """Add a publish of so many bytes, and drop what is too old by then. Cost: amortised O(1)."""
+        self.size += size
+        self._sizes.append(size)
         self._kept.append(publication)
         self.prune(publication.published_at)
 
@@ -82,6 +88,7 @@ class Archive:
         kept = self._kept
         first = self._first
         while first < len(kept) and kept[first].published_at + self.retention <= now:
+            self.size -= self._sizes.popleft()
             first += 1
         if first > len(kept) // 2:
             del kept[:first]

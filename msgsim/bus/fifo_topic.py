@@ -25,7 +25,7 @@ from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, l
 from msgsim.bus.topic_throughput import TopicThroughput
 from msgsim.declare import check_number
 from msgsim.distributions import Uniforms
-from msgsim.errors import AuditError, InvalidParameter, ReplayLimitExceeded, UnknownName
+from msgsim.errors import AuditError, InvalidParameter, ReplayLimitExceeded, Throttled, UnknownName
 
 NO_GROUP = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
 NO_ID = (
@@ -137,9 +137,12 @@ class FifoRoute(Route):
         group_id: str,
         deduplication_id: str | None = None,
     ) -> None:
-        """Publish; the arguments are trusted. Without an id for deduplication it is known to be unique."""
+        """Publish; the arguments are trusted. Without an id for deduplication it is known to be unique.
+
+        What is throttled is counted there, and lost: nobody publishes it again.
+        """
         topic: Any = self.topic
-        topic.accept(self, content, now, origin, origin_at, group_id, deduplication_id)
+        topic.try_accept(self, content, now, origin, origin_at, group_id, deduplication_id)
 
 
 class FifoFanout(TopicFanout):
@@ -155,9 +158,20 @@ class FifoFanout(TopicFanout):
         deduplicated: publishes that were accepted and went nowhere, as their id was known.
         archive: what can be replayed; None if nothing is kept.
         throughput: publishes of the last second; None if there may be any number.
+        throttled: publishes refused for too many (SNS-QUO-2).
     """
 
-    __slots__ = ("_due", "_memory", "archive", "blocks", "deduplicated", "most_replays", "replay_rate", "throughput")
+    __slots__ = (
+        "_due",
+        "_memory",
+        "archive",
+        "blocks",
+        "deduplicated",
+        "most_replays",
+        "replay_rate",
+        "throttled",
+        "throughput",
+    )
 
     fifo = True
     subscriptions: dict[str, Any]
@@ -180,7 +194,7 @@ class FifoFanout(TopicFanout):
         self.blocks = blocks
         self.replay_rate = replay_rate
         self.most_replays = most_replays
-        self.deduplicated = 0
+        self.deduplicated = self.throttled = 0
         self._memory = Deduplication()
         self._due: list[tuple[float, int, FifoSubscriber, Publication | Replay, bool]] = []
         super().__init__(topic, name, endpoints=endpoints, rng=rng, rng_of=rng_of, epoch=epoch)
@@ -254,8 +268,7 @@ class FifoFanout(TopicFanout):
         content = structured(body, structure)
         route = self.route(dict(attributes) if attributes and content is body else None, subject)
         self.charge(now)
-        if self.throughput is not None:
-            self.throughput.charge(group_id, published_bytes(body, attributes), now)
+        self._charge(group_id, published_bytes(body, attributes), now)
         number = self.accept(route, content, now, None, now, group_id, deduplication_id)
         return format_id(number), self._sequence(number - self.base)
 
@@ -277,7 +290,44 @@ class FifoFanout(TopicFanout):
         """
         if group_id is None:
             raise InvalidParameter(NO_GROUP)
-        self.accept(self.route(attributes, subject), content, now, origin, origin_at, group_id, deduplication_id)
+        self.try_accept(self.route(attributes, subject), content, now, origin, origin_at, group_id, deduplication_id)
+
+    def try_accept(
+        self,
+        route: Route,
+        content: str | Content,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+        group_id: str,
+        deduplication_id: str | None,
+    ) -> bool:
+        """Take a publish, unless there are too many; the arguments are trusted.
+
+        Returns:
+            Whether it was taken; a duplicate is.
+
+        Cost: as `accept`; where publishes are throttled also that of the text.
+        """
+        if self.throughput is not None:
+            number = self.base + self.published + 1
+            cause = number if origin is None else origin
+            text = published_text(content, route.attributes, number, now, cause, origin_at, group_id)
+            try:
+                self._charge(group_id, published_bytes(text, route.attributes), now)
+            except Throttled:
+                return False
+        self.accept(route, content, now, origin, origin_at, group_id, deduplication_id)
+        return True
+
+    def _charge(self, group_id: str, size: int, now: float) -> None:
+        if self.throughput is None:
+            return
+        try:
+            self.throughput.charge(group_id, size, now)
+        except Throttled:
+            self.throttled += 1
+            raise
 
     def accept(
         self,
@@ -319,7 +369,8 @@ class FifoFanout(TopicFanout):
         cause = number if origin is None else origin
         publication = Publication(envelope, route.attributes, cause, origin_at, group_id, deduplication_id, place)
         if self.archive is not None:
-            self.archive.keep(publication)
+            text = _text_of(publication)
+            self.archive.keep(publication, published_bytes(text, route.attributes))
         body = _body_of(publication) if self.reads_bodies else None
         for each in self.subscriptions.values():
             if not each.is_live:
@@ -448,6 +499,31 @@ class FifoFanout(TopicFanout):
                 self._push(now + 1.0 / self.replay_rate, each, replay, replayed=True)
                 return
 
+    # ---------------------------------------------------------------- numbers
+
+    @property
+    def replayed_delivered(self) -> int:
+        """Deliveries from the archive."""
+        return sum(each.replayed_delivered for each in self.subscriptions.values())
+
+    @property
+    def replayed_failed(self) -> int:
+        """Deliveries from the archive that failed for good."""
+        return sum(each.replayed_failed for each in self.subscriptions.values())
+
+    @property
+    def archived_messages(self) -> int:
+        """How many publishes can be replayed; as of the latest `advance`."""
+        if self.archive is None:
+            return 0
+        self.archive.prune(self._now)
+        return len(self.archive)
+
+    @property
+    def archived_bytes(self) -> int:
+        """Their size, attributes included; as of the latest `advance`."""
+        return 0 if self.archive is None or not self.archived_messages else self.archive.size
+
     # ---------------------------------------------------------------- deliveries
 
     def _offer(self, each: FifoSubscriber, publication: Publication, now: float, *, replayed: bool) -> None:
@@ -511,8 +587,12 @@ def _is_active(replay: Replay | None) -> bool:
 
 
 def _body_of(publication: Publication) -> object:
+    return parse_body(_text_of(publication))
+
+
+def _text_of(publication: Publication) -> str:
     envelope = publication.envelope
-    text = published_text(
+    return published_text(
         envelope.content,
         publication.attributes,
         envelope.number,
@@ -521,7 +601,6 @@ def _body_of(publication: Publication) -> object:
         publication.origin_at,
         publication.group_id,
     )
-    return parse_body(text)
 
 
 def _enveloped(publication: Publication, *, replayed: bool) -> FifoEnvelope:

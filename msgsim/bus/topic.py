@@ -56,7 +56,8 @@ class Topic:
         content_based_deduplication: a publish without an id for deduplication takes the hash of its body.
         throughput_scope: "Topic" or "MessageGroup": what ids for deduplication are unique within, and what has limits
             of its own (SNS-FIFO-2).
-        throttled: publishes over the limits are refused (SNS-QUO-2).
+        throttled: publishes over the limits are refused (SNS-QUO-2); those of traffic are lost then, and an action of a
+            worker fails.
         archive: how long publishes are kept to be replayed [days], 1 to 365; None to keep none (SNS-ARC-1).
         delivery_policy: of the subscriptions of http and https that have none of their own; None for the default.
         disable_subscription_overrides: the topic's policy is that of all of them (SNS-RTY-7).

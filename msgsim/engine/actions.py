@@ -12,6 +12,7 @@ from msgsim.bus import drafts
 from msgsim.bus.drafts import check_text
 from msgsim.bus.email_templates import MOST_NESTED, EmailTemplate, TemplatedEmail
 from msgsim.bus.feedback import feedback_in
+from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.message import COUNTER_BITS, Content, Message
 from msgsim.bus.outbox import Email, SendingAccount
 from msgsim.bus.queue import Queue
@@ -166,6 +167,8 @@ class Publish(Action):
         subject: of the notification.
         group_id: with `{fields}`; None passes the message's own on (SNS-PUB-7). Where it becomes something that is no
             id of a group, or a FIFO topic gets none, the publish is refused (SNS-PUB-6).
+        deduplication_id: with `{fields}`, such as "{message_id}", so that work that is done twice publishes once; of
+            FIFO topics only. None makes it unique, unless the topic takes the hash of the body for it (SNS-FIFO-1).
     """
 
     topic: str = text(empty=False)
@@ -173,6 +176,7 @@ class Publish(Action):
     attributes: Mapping[str, Any] | None = drafts.attributes(kw_only=True)
     subject: str | None = drafts.subject(kw_only=True)
     group_id: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
+    deduplication_id: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
 
 
 @attrs.frozen
@@ -454,7 +458,7 @@ class PutSuppressedDestinationStep:
 
 
 class PublishStep:
-    """Publish, wired."""
+    """Publish to a standard topic, wired."""
 
     __slots__ = ("_content", "_group", "_route", "_subject", "_topic")
 
@@ -476,8 +480,6 @@ class PublishStep:
             group = group_of(self._group, message, now)
             if group is not None and self._group is not None and not is_identifier(group):
                 return False
-        if group is None and self._topic.fifo:
-            return False
         if self._route is None:
             self._topic.fan_out(content, message.attributes, now, origin, message.origin_at, self._subject, group)
         elif group is None:
@@ -485,6 +487,44 @@ class PublishStep:
         else:
             self._route.publish_grouped(content, now, origin, message.origin_at, group)
         return True
+
+
+class PublishToFifoStep:
+    """Publish to a FIFO topic, wired."""
+
+    __slots__ = ("_by_content", "_content", "_group", "_identify", "_route", "_subject", "_topic")
+
+    def __init__(self, action: Publish, topic: FifoFanout, epoch: float) -> None:
+        self._topic = topic
+        self._content = None if action.body is None else as_content(action.body, "Publish.body", epoch)
+        self._subject = action.subject
+        self._group = None if action.group_id is None else Template(action.group_id, "Publish.group_id", epoch)
+        self._route = None if action.attributes is None else topic.route(action.attributes, action.subject)
+        self._by_content = action.deduplication_id is None
+        self._identify = identifying(action.deduplication_id, topic.declaration, "Publish.deduplication_id", epoch)
+
+    def __call__(self, message: Message, now: float) -> bool:
+        """Publish, or be refused for the lack of a group (SNS-PUB-6) or too many publishes; a duplicate is neither."""
+        group = group_of(self._group, message, now)
+        if group is None or not is_identifier(group):
+            return False
+        content = message.content if self._content is None else filled(self._content, message, now)
+        origin = message.number if message.origin is None else message.origin
+        route = self._route or self._topic.route(message.attributes, self._subject)
+        given = None
+        if self._identify is not None:
+            said = message
+            if self._by_content:
+                said = cause(content, route.attributes, origin, message.origin_at, group)
+            given = self._identify(said, now)
+        return self._topic.try_accept(route, content, now, origin, message.origin_at, group, given)
+
+
+def publish_step(action: Publish, topic: TopicFanout, epoch: float) -> Step:
+    """Publish, wired by what the topic is."""
+    return (
+        PublishToFifoStep(action, topic, epoch) if isinstance(topic, FifoFanout) else PublishStep(action, topic, epoch)
+    )
 
 
 class SendMessageStep:

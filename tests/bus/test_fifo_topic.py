@@ -1,6 +1,7 @@
 """FIFO topics: order, deduplication before fan-out, envelopes, limits, archive and replay."""
 
 import json
+import math
 from random import Random
 
 import attrs
@@ -12,6 +13,7 @@ from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.queue import Queue
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout
+from msgsim.bus.topic_throughput import TopicThroughput
 from msgsim.declare import DAY
 from msgsim.distributions import Exponential
 from msgsim.errors import (
@@ -355,3 +357,63 @@ def test_what_comes_due_earlier_is_told() -> None:
     assert topic.pending == 3
     topic.advance(6.0)
     assert bodies(topic, 6.0) == ["a", "b", "c"]
+
+
+@pytest.mark.rule("SNS-QUO-2")
+def test_attributes_count_among_the_bytes() -> None:
+    topic = topic_of(RAW, throttled=True)
+    for number in range(99):
+        topic.publish("a" * 200_000, 0.0, group_id="g", deduplication_id=f"{number}")
+    with pytest.raises(Throttled, match="20000000 bytes"):
+        topic.publish("a", 0.0, group_id="g", deduplication_id="x", attributes={"k": "v" * 199_993})
+    topic.publish("a", 0.0, group_id="g", deduplication_id="x", attributes={"k": "v" * 199_992})
+    assert (topic.published, topic.throttled) == (100, 1)
+
+
+@pytest.mark.rule("SNS-QUO-2")
+def test_trusted_publishes_are_counted_as_throttled_too() -> None:
+    topic = topic_of(RAW, throttled=True)
+    route = topic.route({"k": "v"})
+    for number in range(300):
+        assert topic.try_accept(route, "a", 0.0, number, 0.0, "g", None)
+    assert not topic.try_accept(route, "a", 0.0, None, 0.0, "g", None)
+    topic.fan_out("a", None, 0.0, 1, 0.0, None, "g")
+    topic.route(None).publish_grouped("a", math.nextafter(1.0, 0.0), None, 0.0, "g")
+    assert (topic.published, topic.throttled) == (300, 3)
+    topic.fan_out("a", None, 1.0, 1, 0.0, None, "g")
+    assert (topic.published, topic.throttled) == (301, 3)
+    topic.check()
+
+
+def test_meters_of_idle_groups_are_forgotten() -> None:
+    throughput = TopicThroughput("MessageGroup")
+    for number in range(1_000):
+        throughput.charge(f"{number}", 1, number / 10)
+    assert len(throughput) == 10
+    throughput.charge("990", 1, 99.95)
+    throughput.charge("x", 1, 100.6)
+    assert len(throughput) == 5
+    throughput.charge("x", 1, 200.0)
+    assert len(throughput) == 1
+
+
+def test_a_text_per_protocol_is_hashed_as_a_whole() -> None:
+    topic = topic_of(RAW, content_based_deduplication=True)
+    for text in ("a", "b", "a"):
+        written = json.dumps({"default": "d", "sqs": "q", "sms": text})
+        topic.publish(written, 0.0, group_id="g", structure="json", attributes={"k": "v"})
+    assert topic.deduplicated == 1
+    deliveries = queue_of(topic).receive(0.0, 10)
+    assert [(delivery.body, delivery.attributes) for delivery in deliveries] == [("q", {}), ("q", {})]
+
+
+@pytest.mark.rule("SNS-ARC-1")
+def test_the_archive_has_a_size() -> None:
+    plain = topic_of(RAW)
+    assert (plain.archived_messages, plain.archived_bytes) == (0, 0)
+    topic = archived(RAW)
+    assert (topic.archived_messages, topic.archived_bytes) == (5, 5 * len("0nNumber0"))
+    topic.advance(DAY + 2)
+    assert (topic.archived_messages, topic.archived_bytes) == (2, 2 * len("0nNumber0"))
+    topic.advance(2 * DAY)
+    assert (topic.archived_messages, topic.archived_bytes) == (0, 0)
