@@ -12,7 +12,6 @@ from msgsim.bus.addresses import is_domain, parse_address
 from msgsim.bus.composition import compose
 from msgsim.bus.emails import Attachment, Email, EmailContent, check_email
 from msgsim.bus.message import format_id
-from msgsim.bus.preview import message_as_html, table_as_html
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -82,6 +81,8 @@ class SentEmail:
         return f"<{type(self).__name__} {self.message_id} at={self.at:g} to={email.to!r} subject={email.subject!r}>"
 
     def _repr_html_(self) -> str:
+        from msgsim.bus.preview import message_as_html  # noqa: PLC0415 - notebooks look, runs do not
+
         return message_as_html(
             self.email, message_id=self.message_id, sender=self._sender, sent_at=self._epoch + self.at
         )
@@ -128,6 +129,8 @@ class SentMail(Sequence[SentEmail]):
         return f"<{type(self).__name__} of {len(self)} emails>"
 
     def _repr_html_(self) -> str:
+        from msgsim.bus.preview import table_as_html  # noqa: PLC0415 - as above
+
         latest = self[-SHOWN_EMAILS:]
         return table_as_html([(sent.at, sent.email) for sent in latest], len(self))
 
