@@ -3,9 +3,9 @@
 Figures are made without pyplot, so that nothing stays behind and no backend is chosen.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
-from itertools import cycle, product
+from itertools import cycle, pairwise, product
 from math import inf, isnan, nan
 from textwrap import shorten
 from typing import Any, Literal
@@ -66,7 +66,10 @@ Dashes = Literal["-", "--", ":", "-."]
 DASHES: Sequence[Dashes] = ("-", "--", ":", "-.")
 """When the colours have been used up."""
 
-SPIKE, WARM_UP = "#FBEBCF", "#EAEAEA"
+JUDGED = "outbox with addresses"
+"""The kind of outbox that has rates of bounces and complaints, and may be paused."""
+
+SPIKE, WARM_UP, PAUSED = "#FBEBCF", "#EAEAEA", "#F6D5D5"
 """Of the shading."""
 
 WIDTH, ROW_HEIGHT = 10.0, 1.65
@@ -255,6 +258,11 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
             for name in noisy
         ]
 
+    judged = [name for name in names if run.records[name].table == JUDGED and any(run.series(name, "bounce_rate")[1])]
+
+    def rated(metric: str, what: str, look: dict[str, Any] | None = None) -> list[Line]:
+        return [Line(name, metric, f"{name}: {what}", attrs.evolve(looks[name], **(look or {}))) for name in judged]
+
     rows = [
         Row(
             "Arrivals (broad) and completions",
@@ -279,6 +287,14 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
             ],
         ),
         Row(
+            "Bounce rate, complaint rate (dotted)",
+            "%",
+            [
+                *rated("bounce_rate", "bounces"),
+                *rated("complaint_rate", "complaints", {"dashes": ":", "width": 1.8}),
+            ],
+        ),
+        Row(
             "Workers busy, and how many there are (thin)",
             "workers",
             [*lines("pool", "count", "{}: count", {"width": 0.7}, steps=True), *lines("pool", "busy", "{}: busy")],
@@ -288,11 +304,23 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
 
 
 def _shades(run: Run) -> list[Shade]:
-    """The warm-up, and the spikes of all traffic."""
+    """The warm-up, the spikes of all traffic, and where an outbox was found paused."""
     spikes = [window for each in run.scenario.traffic.values() for window in each.rate.windows(0.0, run.until)]
     warm_up = [(0.0, min(run.warm_up, run.until))] if run.warm_up else []
-    shades = [Shade("warm-up", WARM_UP, warm_up), Shade("spike", SPIKE, _merged(spikes))]
+    paused = [each for name in of_kind(run, "outbox") for each in _pauses(run, name)]
+    shades = [
+        Shade("warm-up", WARM_UP, warm_up),
+        Shade("spike", SPIKE, _merged(spikes)),
+        Shade("outbox paused", PAUSED, _merged(paused)),
+    ]
     return [shade for shade in shades if shade.windows]
+
+
+def _pauses(run: Run, outbox: str) -> Iterator[tuple[float, float]]:
+    """From each reading that found an outbox paused to the next one."""
+    if run.records[outbox].table == JUDGED:
+        times, paused = run.series(outbox, "paused")
+        yield from ((start, end) for (start, end), value in zip(pairwise(times), paused, strict=False) if value)
 
 
 def _merged(windows: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -324,7 +352,7 @@ def _values(run: Run, line: Line) -> tuple[list[float], list[float]]:
 def _draw_row(axes: Axes, run: Run, row: Row, *, crowded: bool) -> None:
     series = [_values(run, line) for line in row.lines]
     highest = max((value for _, values in series for value in values if not isnan(value)), default=0.0)
-    unit, size = _time_unit(highest) if row.unit == "s" else (row.unit, 1.0)
+    unit, size = _time_unit(highest) if row.unit == "s" else (row.unit, 0.01 if row.unit == "%" else 1.0)
     few = len(run.times) <= FEW
     slim = SLIM if crowded else 1.0
     for line, (times, values) in zip(row.lines, series, strict=True):

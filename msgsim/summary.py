@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from msgsim.formats import UNTITLED, count, duration, exactly, one_line, share
 from msgsim.run import Run
-from msgsim.tables import Table, event_name, letters, notes, of_kind, tables
+from msgsim.tables import Table, event_name, letters, notes, of_kind, paused_from, tables
 
 WIDTH = 100
 """Of the notes [characters]; tables are as wide as they need."""
@@ -70,6 +70,8 @@ def key_figures(run: Run) -> list[tuple[str, str]]:
         throttled = sum(run.total(name, "throttled") for name in outboxes)
         figures.append((count(accepted), f"emails accepted, {count(throttled)} recipients throttled"))
         for name in outboxes:
+            if since := paused_from(run, name):
+                figures.append((since, f"when {one_line(name)} was found paused"))
             median, late = (run.quantile(name, "end_to_end_time", q) for q in (0.5, 0.99))
             if isfinite(late):
                 label = f"{event_name(run)}-to-email time, p50 and p99, through {one_line(name)}"

@@ -179,8 +179,8 @@ def _final_share(metric: str) -> Cell:
     return cell
 
 
-def _paused_from(run: Run, name: str) -> str:
-    """When an outbox was first found paused."""
+def paused_from(run: Run, name: str) -> str:
+    """When an outbox was first found paused; "" if it never was."""
     if "paused" not in CATALOGUE[run.records[name].table]:
         return ""
     times, values = run.series(name, "paused")
@@ -273,12 +273,13 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
             Column("bounced", "recipients", _total("bounced")),
             Column("complained", "recipients", _total("complained"), optional=True),
             Column("suppressed", "recipients", _total("suppressed"), optional=True),
+            Column("late", "recipients", _total("delayed"), optional=True),
             Column("pending", "recipients", _stat("pending", "final", count), optional=True),
             Column("throttled", "recipients", _total("throttled")),
             Column("rejected", "recipients", _total("rejected"), optional=True),
             Column("bounce rate", "at the end", _final_share("bounce_rate"), optional=True),
             Column("complaint rate", "at the end", _final_share("complaint_rate"), optional=True),
-            Column("paused", "from", _paused_from, optional=True),
+            Column("paused", "from", paused_from, optional=True),
             Column("{event} to email", "p50", _stat("end_to_end_time", "p50", duration)),
             Column("{event} to email", "p99", _stat("end_to_end_time", "p99", duration)),
         ),

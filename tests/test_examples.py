@@ -15,6 +15,7 @@ NAMES = [
     "appointment-reminders",
     "black-friday",
     "bounce-loop",
+    "campaign",
     "hot-account",
     "incident-management",
     "month-end",
@@ -260,3 +261,42 @@ def test_bounce_loop_pauses_who_does_not_clean_the_list() -> None:
     times, paused = alone.series("shop", "paused")
     first = next(at for at, value in zip(times, paused, strict=True) if value)
     assert 86_400 < first < 1.5 * 86_400
+
+
+@pytest.mark.slow
+@pytest.mark.rule("SES-QUO-3")
+@pytest.mark.rule("SES-REP-1")
+def test_a_campaign_is_paused_before_its_last_email_unless_the_list_is_clean() -> None:
+    usual = run("campaign")
+    assert usual.total("active", "arrivals") + usual.total("old", "arrivals") == 20_000
+    assert usual.total("club", "accepted") == 15_000
+    assert usual.final("due", "visible") + usual.final("due", "in_flight") == 5_000
+    assert 2.5 * ms.DAY < first_time(usual, "paused", 1) < 2.6 * ms.DAY
+    assert usual.final("club", "bounce_rate") > 0.1
+    assert usual.total("club", "delayed") == 0
+
+    clean = run("campaign", ("outboxes.club.receivers.0.unknown_users", 0.02))
+    assert clean.total("club", "rejected") == 0
+    assert clean.total("club", "accepted") == 20_000
+    assert 3 * ms.DAY < first_time(clean, "accepted", 20_000) < 3.1 * ms.DAY
+
+
+@pytest.mark.slow
+@pytest.mark.rule("SES-IP-1")
+def test_a_campaign_over_an_address_that_nobody_knows_comes_late() -> None:
+    assert run("campaign", ("outboxes.club.pools.own.automatic", False)).total("club", "delayed") > 3_000
+
+
+@pytest.mark.slow
+@pytest.mark.rule("SES-REP-3")
+def test_a_campaign_without_a_quota_is_paused_after_its_last_email() -> None:
+    quick = run("campaign", ("outboxes.club.max_24_hour_send", 500_000))
+    assert first_time(quick, "accepted", 20_000) < 1.5 * ms.HOUR
+    assert 12 * ms.HOUR < first_time(quick, "paused", 1) < 14 * ms.HOUR
+    assert quick.total("club", "rejected") == 0
+
+
+def first_time(finished: ms.Run, metric: str, least: float) -> float:
+    """The first reading of the club's outbox with so much of a metric [s]."""
+    times, values = finished.series("club", metric)
+    return next(at for at, value in zip(times, values, strict=True) if value >= least)

@@ -151,6 +151,25 @@ def test_dead_letter_queues_are_shown_once_they_have_something(run: Run) -> None
     assert "dead.age_of_oldest_message" not in lines(rows["Age of the oldest message"])
 
 
+def test_rates_and_pauses_of_outboxes_are_shown(run: Run) -> None:
+    judged = ms.Outbox(
+        bounce_rate=0.25,
+        reputation=ms.ReputationPolicy(representative_volume=100, minimum_volume=50, grace=20, pause_time=30),
+    )
+    finished = ms.simulate(pipeline(outboxes={"ses": judged}), until=200, probe=1)
+    made = titled(figure(finished))
+    row = made["Bounce rate, complaint rate (dotted)"]
+    assert row.get_ylabel() == "[%]"
+    assert names(row) == ["ses: bounces", "ses: complaints"]
+    (shown,) = (line.get_ydata() for gid, line in lines(row).items() if gid == "ses.bounce_rate")
+    assert max(shown) == pytest.approx(100 * finished.quantile("ses", "bounce_rate", 1))
+    times, paused = finished.series("ses", "paused")
+    first = next(at for at, value in zip(times, paused, strict=True) if value)
+    end = next(at for at, value in zip(times, paused, strict=True) if at > first and not value)
+    assert windows(row, "outbox paused")[0] == (first, end)
+    assert "Bounce rate, complaint rate (dotted)" not in titled(figure(run))
+
+
 def test_an_entity_looks_the_same_in_all_rows_and_a_pool_like_its_queue(run: Run) -> None:
     rows = titled(figure(run))
     shown = [line for axes in rows.values() for line in axes.lines]

@@ -424,3 +424,26 @@ def test_what_was_sent_again_has_a_column() -> None:
     assert ("sent again", "events") in table.heads
     assert count(run.total("t", "resent")) in table.rows[0]
     assert run.total("q", "sent") == run.total("t", "arrivals") + run.total("t", "resent")
+
+
+def test_a_pause_of_an_outbox_is_a_key_figure_and_a_column() -> None:
+    judged = ms.Outbox(
+        bounce_rate=0.5, reputation=ms.ReputationPolicy(representative_volume=100, minimum_volume=50, grace=0)
+    )
+    scenario = ms.Scenario(
+        queues={"q": ms.Queue()},
+        outboxes={"ses": judged, "other": ms.Outbox()},
+        traffic={"t": ms.Traffic(to="q", rate=1)},
+        workers={
+            "w": ms.Workers(
+                queue="q", count=2, service_time=0.1, on_success=[ms.SendEmail("ses"), ms.SendEmail("other")]
+            )
+        },
+    )
+    finished = ms.simulate(scenario, until=200, probe=1)
+    times, paused = finished.series("ses", "paused")
+    since = duration(next(at for at, value in zip(times, paused, strict=True) if value))
+    assert (since, "when ses was found paused") in key_figures(finished)
+    outboxes, _ = table(finished, "Outboxes")
+    assert outboxes["ses"]["paused"] == since
+    assert outboxes["other"]["paused"] == ""
