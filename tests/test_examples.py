@@ -21,6 +21,7 @@ NAMES = [
     "month-end",
     "noisy-tenant",
     "order-processing",
+    "webhook-outage",
 ]
 
 
@@ -115,6 +116,40 @@ def test_black_friday_moves_from_one_bottleneck_to_the_other() -> None:
 
     both = run("black-friday", workers, ("outboxes.ses.max_send_rate", 50))
     assert both.mean("ses", "end_to_end_time") < 10
+
+
+HOOK = "orders/https://partner.example.com/orders"
+
+
+@pytest.mark.slow
+def test_the_herd_comes_back_when_the_server_does() -> None:
+    finished = run("webhook-outage")
+    lost = finished.total(HOOK, "delivery_dead_lettered")
+    outage = 1_800 * 5
+    assert 0.1 * outage < lost < 0.2 * outage
+    assert finished.total(HOOK, "delivery_failed") == lost == finished.final("undelivered", "visible")
+    assert finished.total(HOOK, "failed_attempts") > 80_000
+    times, pending = finished.series(HOOK, "pending")
+    after = [value for time, value in zip(times, pending, strict=True) if 3_600 < time < 3_900]
+    assert min(after) > 3_000, "what waits does not go when the server is there again"
+    assert pending[-1] < 30
+    policy = "topics.orders.subscriptions.0.delivery_policy"
+    assert run("webhook-outage", (f"{policy}.retries", 14)).total(HOOK, "delivery_failed") < 10
+    throttled = run("webhook-outage", (f"{policy}.max_receives_per_second", 12))
+    assert throttled.total(HOOK, "delivery_failed") == 0
+    assert throttled.total(HOOK, "failed_attempts") < 25_000
+
+
+@pytest.mark.slow
+def test_the_chat_misses_ten_minutes_of_the_storm() -> None:
+    chat = "alerts/https://chat.example.com/hook"
+    finished = run("incident-management")
+    assert 10 <= finished.total(chat, "delivery_dead_lettered") == finished.final("unsaid", "visible") <= 30
+    assert finished.total("alerts/tickets", "delivered") == finished.total("alerts", "published")
+    texts = "alerts/+15550100"
+    assert finished.total(texts, "delivery_failed") == 0 < finished.total(texts, "failed_attempts")
+    patient = run("incident-management", ("topics.alerts.subscriptions.3.delivery_policy.retries", 30))
+    assert patient.total(chat, "delivery_failed") == 0
 
 
 @pytest.mark.slow

@@ -102,8 +102,8 @@ class Server:
     """The endpoint of a subscription as it answers: a web server, a mail or text message gateway, a queue's policy.
 
     Attributes:
-        latency: from the beginning of an attempt to its answer [s], a number or a distribution; None for no time. One
-            that takes longer than 15 s is a timeout (SNS-RTY-6).
+        latency: from the beginning of an attempt to its answer [s], a number or a distribution; None for no time. Of
+            http and https, one that takes longer than 15 s is a timeout (SNS-RTY-6).
         failures: probability of each failure, by its status as a text or "timeout". What is neither a server error, 429
             nor a timeout is not repeated.
         outages: when every attempt fails, at once or with a timeout.
@@ -132,12 +132,14 @@ class LiveServer:
     Args:
         server: its declaration.
         rng: for latencies and failures; may be left out if nothing is left to chance.
+        patience: the longest that an attempt waits for its answer [s].
     """
 
-    __slots__ = ("_draw", "_failures", "_filled_at", "_random", "_tokens", "declaration")
+    __slots__ = ("_draw", "_failures", "_filled_at", "_patience", "_random", "_tokens", "declaration")
 
-    def __init__(self, server: Server, rng: Uniforms | None) -> None:
+    def __init__(self, server: Server, rng: Uniforms | None, patience: float = ATTEMPT_TIMEOUT.low) -> None:
         self.declaration = server
+        self._patience = patience
         self._draw = _drawn(server.latency, rng)
         self._failures = [(status, share) for status, share in server.failures.items() if share]
         self._random = rng.random if rng is not None else float  # certain, without a generator: 0.0
@@ -172,7 +174,7 @@ class LiveServer:
         if status == TIMEOUT:
             return TIMEOUT, ATTEMPT_TIMEOUT.low
         length = self._draw()
-        return (TIMEOUT, ATTEMPT_TIMEOUT.low) if length > ATTEMPT_TIMEOUT.low else (status, length)
+        return (TIMEOUT, self._patience) if length > self._patience else (status, length)
 
     def _failure(self) -> str | None:
         if not self._failures:

@@ -30,7 +30,7 @@ from msgsim.bus.server import LiveServer, Server
 from msgsim.declare import flag, instance, number, text
 from msgsim.distributions import Distribution, Uniforms, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
-from msgsim.quotas import MAX_MESSAGE_BYTES, RAW_ATTRIBUTES
+from msgsim.quotas import ATTEMPT_TIMEOUT, MAX_MESSAGE_BYTES, RAW_ATTRIBUTES
 
 PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
 """What can be subscribed (SNS-SUB-1)."""
@@ -513,9 +513,10 @@ class Subscriber(FilterCounts):
 
     def _made_courier(self) -> Courier:
         subscription = self.declaration
+        patience = ATTEMPT_TIMEOUT.low if subscription.protocol in HTTP else inf
         return Courier(
             schedule_of(subscription.protocol, self._policy),
-            None if subscription.server is None else LiveServer(subscription.server, self._rng),
+            None if subscription.server is None else LiveServer(subscription.server, self._rng, patience),
             self._policy,
             deliver=self._deliver,
             give_up=self._give_up,

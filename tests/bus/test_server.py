@@ -76,6 +76,7 @@ def test_what_is_tried_again() -> None:
     ]
     assert LiveServer(Server(latency=15), None).answer(0) == (None, 15)
     assert LiveServer(Server(latency=15.1), None).answer(0) == ("timeout", 15)
+    assert LiveServer(Server(latency=99), None, patience=inf).answer(0) == (None, 99)
 
 
 def test_a_limited_server_answers_its_rate() -> None:
