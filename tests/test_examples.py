@@ -261,6 +261,11 @@ def test_no_subject_says_anything_about_a_patient() -> None:
     (action,) = ms.load("appointment-reminders").workers["senders"].on_success
     assert isinstance(action, ms.SendEmail)
     assert "{" not in action.subject
+    simulation = ms.Simulation(ms.load("appointment-reminders"))
+    simulation.run(2.1 * ms.HOUR)
+    sent = list(simulation.outboxes["reminders"].sent)
+    assert len(sent) > 500
+    assert {mail.email.subject for mail in sent} == {action.subject}
 
 
 @pytest.mark.rule("SES-CFG-1")
