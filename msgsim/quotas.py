@@ -274,6 +274,8 @@ IDENTITIES = Quota("identities of an account", 0, 10_000, "identities", "SES-QUO
 ADDRESS_LINK_TIME = Quota("time to click the link of an address", 86_400, 86_400, "s", "SES-IDN-1", 86_400)
 DNS_RECORD_TIME = Quota("time in which records are looked for", 259_200, 259_200, "s", "SES-IDN-1", 259_200)
 TEMPLATE_BYTES = Quota("size of a template", 0, 512_000, "bytes", "SES-QUO-8")
+TEMPLATES = Quota("templates of an account", 0, 20_000, "templates", "SES-QUO-8")
+BULK_DESTINATIONS = Quota("destinations of one bulk request", 1, 50, "destinations", "SES-QUO-8")
 EVENT_HEADER_BYTES = Quota("headers in an event", 0, 10_240, "bytes", "SES-EVT-1")
 
 # ---------------------------------------------------------------- SES on the wire

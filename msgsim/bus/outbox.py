@@ -14,7 +14,7 @@ from msgsim.bus.authentication import DmarcPolicy
 from msgsim.bus.configuration_set import ConfigurationSet, check_sets
 from msgsim.bus.deliveries import Addressee, Deliveries, is_infected
 from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
-from msgsim.bus.email_templates import EmailTemplate
+from msgsim.bus.email_templates import EmailTemplate, TemplatedEmail
 from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.emails import outline
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email
@@ -58,6 +58,7 @@ from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution
 from msgsim.errors import (
     AuditError,
     BusError,
+    ConfigurationSetPaused,
     DeclarationError,
     InvalidParameterValue,
     MessageRejected,
@@ -283,6 +284,7 @@ class SendingAccount(Standing):
         name: of the account; its ids come from it.
         rng: uniform random numbers; needed if a rate of the outbox is not 0 or a delay is not fixed.
         epoch: time 0 in seconds since 1970, for the `Date` of emails.
+        source: what events say of the account; None for what they say of any.
 
     Attributes:
         refusal: error class and text of the latest refusal by `try_send`.
@@ -334,7 +336,15 @@ class SendingAccount(Standing):
         "sent",
     )
 
-    def __init__(self, outbox: Outbox, name: str = "ses", *, rng: Uniforms | None = None, epoch: float = EPOCH) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        name: str = "ses",
+        *,
+        rng: Uniforms | None = None,
+        epoch: float = EPOCH,
+        source: EventSource | None = None,
+    ) -> None:
         if not isinstance(outbox, Outbox):
             raise DeclarationError("SendingAccount.outbox", f"{outbox!r} is not an Outbox")
         check_name("SendingAccount.name", name)
@@ -372,7 +382,7 @@ class SendingAccount(Standing):
         self._quiet = outbox.delivery_delay is None and not any(chances)
         self._looking = False
         self._deliveries: Deliveries | None = None
-        self._source = EventSource(sender=outbox.sender, epoch=epoch)
+        self._source = source or EventSource(sender=outbox.sender, epoch=epoch)
         self._on_event: Listener | None = None
         self._terms = self.terms()
         self.quota_changes: list[tuple[float, float, float | None]] = []
@@ -442,6 +452,7 @@ class SendingAccount(Standing):
         origin_id: int | None = None,
         origin_at: float | None = None,
         terms: Terms | None = None,
+        templated: TemplatedEmail | None = None,
     ) -> str:
         """Send an email, or refuse it as a whole. Nothing is queued on a refusal, and no quota is used (SES-QUO-5).
 
@@ -451,6 +462,7 @@ class SendingAccount(Standing):
             origin_id: the traffic event that caused it; None for the email itself.
             origin_at: when that happened [s]; None for `now`.
             terms: of `SendingAccount.terms`; None for the usual ones.
+            templated: what makes the texts of `email`, which is found to fit or not after acceptance (SES-SND-6).
 
         Returns:
             The message id.
@@ -478,12 +490,12 @@ class SendingAccount(Standing):
             self.rejected += recipients
             raise
         scenes = (simulated(listed_address(written)) for written in email.recipients)
-        if not self._looking and (is_infected(email) or any(scenes)):
+        if not self._looking and (templated is not None or is_infected(email) or any(scenes)):
             self.look()
         email_id = self._id_base + self.accepted + 1
         origin_id = email_id if origin_id is None else origin_id
         origin_at = now if origin_at is None else origin_at
-        if not self.try_send_on(terms or self._terms, recipients, now, origin_at, origin_id, email):
+        if not self.try_send_on(terms or self._terms, recipients, now, origin_at, origin_id, templated or email):
             kind, reason = self.refusal
             raise kind(reason)
         return format_id(email_id)
@@ -734,7 +746,10 @@ class SendingAccount(Standing):
         if terms.tenant is not None and not terms.tenant.may_send:
             return SendingPaused, f"Email sending is paused for the tenant {terms.tenant.name}"
         if terms.configuration_set in self._stopped:
-            return SendingPaused, f"Email sending is paused for the configuration set {terms.configuration_set}"
+            return (
+                ConfigurationSetPaused,
+                f"Email sending is paused for the configuration set {terms.configuration_set}",
+            )
         if self._halted_at is not None or (self.reputation is not None and len(self.reputation.changes) > self._seen):
             self._follow_pauses(now)
         return None

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
 
+from msgsim.bus.email_events import EventSource
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.message import EPOCH, format_id
@@ -22,6 +23,7 @@ from msgsim.declare import check_epoch, check_now
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError
 from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
+from msgsim.service.email_record import EmailRecord, StoredTemplate
 from msgsim.service.queue_record import QueueRecord
 from msgsim.service.topic_record import TopicRecord
 
@@ -62,6 +64,7 @@ class Account:
         sms: its text messages.
         texted: publishes to telephone numbers.
         outbox: live, of the whole account.
+        emails: what goes by names that only requests about emails use.
         billed: requests by operation, of the answered calls to SQS (PRC-SQS-2); `billed.total()` is all of them.
     """
 
@@ -75,6 +78,7 @@ class Account:
         "billed",
         "creation_lag",
         "deletion_lag",
+        "emails",
         "epoch",
         "fifo_publish_quota",
         "outbox",
@@ -135,7 +139,12 @@ class Account:
         self.sms = sms or SmsSender()
         self.texted = 0
         # Ids come from names. A queue may be called as a topic is: so only queues go by their bare names (SNS-ENV-3).
-        self.outbox = SendingAccount(outbox or Outbox(), self.arn("ses", "outbox"), rng=rng, epoch=epoch)
+        declared = outbox or Outbox()
+        source = EventSource(sender=declared.sender, account_id=account_id, region=region, epoch=epoch)
+        self.outbox = SendingAccount(declared, self.arn("ses", "outbox"), rng=rng, epoch=epoch, source=source)
+        self.emails = EmailRecord(
+            {each: StoredTemplate(template, 0.0) for each, template in declared.templates.items()}
+        )
         self._now = -inf
 
     def __repr__(self) -> str:
@@ -267,7 +276,7 @@ class Account:
         return f"{self.arn('sns', topic)}:{format_id(int.from_bytes(digest))}"
 
     def advance(self, now: float) -> None:
-        """Do what is due by `now`, each at its own time: deliveries of topics, moves, deletions of queues.
+        """Do what is due by `now`, each at its own time: deliveries of topics and emails, moves, deletions of queues.
 
         Raises:
             InvalidParameterValue: `now` is no finite number.
@@ -286,8 +295,8 @@ class Account:
                 self._remove(name, due)
             self.tasks = [task for task in self.tasks if task.next_deadline() is not None]
 
-    def _driven(self) -> list[TopicFanout | MoveTask]:
-        return [*self.topics.values(), *self.tasks]
+    def _driven(self) -> list[TopicFanout | MoveTask | SendingAccount]:
+        return [*self.topics.values(), *self.tasks, self.outbox]
 
     def _next(self) -> float:
         return min([*map(_due, self._driven()), *self._leaving.values()], default=inf)
@@ -302,7 +311,7 @@ class Account:
             topic.lose(queue)
 
 
-def _due(live: TopicFanout | MoveTask) -> float:
+def _due(live: TopicFanout | MoveTask | SendingAccount) -> float:
     deadline = live.next_deadline()
     return inf if deadline is None else deadline
 

@@ -1,91 +1,118 @@
-"""SES (version 2) by its own names: emails and quotas."""
+"""SES (version 2) by its own names: its operations, and what they take."""
 
 from collections.abc import Mapping
-from math import inf
-from typing import Any
 
-from msgsim.bus.mail import Email
-from msgsim.bus.outbox import OVER_DAILY_QUOTA
-from msgsim.errors import SendingPaused, ServiceError, Throttled
-from msgsim.service.account import Account
-from msgsim.service.operation import Operation, Service
-from msgsim.service.parameters import TEXT, ListOf, Missing, Structure
-
-SES = Service(
-    missing=Missing("BadRequestException", "The request must contain the parameter {}."),
-    codes={
-        Throttled: ("TooManyRequestsException", 429),
-        SendingPaused: ("SendingPausedException", 400),
-    },
+from msgsim.service.operation import Operation
+from msgsim.service.parameters import ANY_TEXT, BYTES, FLAG, TEXT, WHOLE, ListOf, Shape, Structure
+from msgsim.service.ses_accounts import get_account, put_account_sending_attributes
+from msgsim.service.ses_refusals import SES
+from msgsim.service.ses_sending import send_bulk_email, send_email
+from msgsim.service.ses_templates import (
+    create_email_template,
+    delete_email_template,
+    get_email_template,
+    list_email_templates,
+    test_render_email_template,
+    update_email_template,
 )
-"""How SES answers; its refusals (SES-QUO-5, SES-SND-4)."""
 
-UNLIMITED = -1.0
-"""How an account without a quota says so (SES-QUO-3)."""
+TEXTS = ListOf(TEXT)
+PAGES: Mapping[str, Shape] = {"NextToken": TEXT, "PageSize": WHOLE}
+PAIRS = ListOf(Structure({"Name": TEXT, "Value": TEXT}))
+"""Tags or headers."""
 
-
-def send_email(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Send an email with a subject and a text (SES-SND-1 ... SES-SND-4).
-
-    Its body is the text part; the HTML part if there is no other. Which error tells of the daily quota is unconfirmed:
-    it goes by "LimitExceededException" here, and clients do well to look at the message (SES-QUO-5).
-    """
-    destination = params["Destination"]
-    content = params["Content"]["Simple"]
-    body = content["Body"]
-    if not body:
-        raise ServiceError(SES.missing.code, SES.missing.text.format("Content.Simple.Body.Text"))
-    email = Email(
-        to=destination.get("ToAddresses", ()),
-        cc=destination.get("CcAddresses", ()),
-        bcc=destination.get("BccAddresses", ()),
-        sender=params["FromEmailAddress"],
-        subject=content["Subject"]["Data"],
-        body=(body.get("Text") or body["Html"])["Data"],
-    )
-    try:
-        return {"MessageId": account.outbox.send_email(email, now)}
-    except Throttled as error:
-        if account.outbox.refusal == OVER_DAILY_QUOTA:
-            raise ServiceError("LimitExceededException", str(error)) from error
-        raise
-
-
-def get_account(account: Account, _: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """What the account may send, and what it has sent (SES-QUO-2, SES-QUO-3)."""
-    live = account.outbox
-    outbox = live.outbox
-    quota = outbox.daily_quota
-    return {
-        "ProductionAccessEnabled": not outbox.sandbox,
-        "SendQuota": {
-            "Max24HourSend": UNLIMITED if quota == inf else float(quota),
-            "MaxSendRate": UNLIMITED if outbox.send_rate is None else float(outbox.send_rate),
-            "SentLast24Hours": float(live.sent_last_24_hours(now)),
-        },
-        "SendingEnabled": not live.paused,
-    }
-
-
-_DATA = Structure({"Data": TEXT}, {"Charset": TEXT})
+_DATA = Structure({"Data": ANY_TEXT}, {"Charset": TEXT})
 """A text; its charset is of no consequence where nothing is encoded."""
 
+_EXTRAS: Mapping[str, Shape] = {
+    "Attachments": ListOf(
+        Structure(
+            {"FileName": TEXT, "RawContent": BYTES},
+            {
+                "ContentDescription": TEXT,
+                "ContentDisposition": TEXT,
+                "ContentId": TEXT,
+                "ContentTransferEncoding": TEXT,
+                "ContentType": TEXT,
+            },
+        )
+    ),
+    "Headers": PAIRS,
+}
+_TEMPLATE_TEXTS = Structure({}, {"Html": TEXT, "Subject": TEXT, "Text": TEXT})
+_TEMPLATE = Structure({}, {"TemplateContent": _TEMPLATE_TEXTS, "TemplateData": TEXT, "TemplateName": TEXT, **_EXTRAS})
+_DESTINATION = Structure({}, {"ToAddresses": TEXTS, "CcAddresses": TEXTS, "BccAddresses": TEXTS})
+_SENDING: Mapping[str, Shape] = {
+    "ConfigurationSetName": TEXT,
+    "FeedbackForwardingEmailAddress": TEXT,
+    "ReplyToAddresses": TEXTS,
+    "TenantName": TEXT,
+}
+
 OPERATIONS: Mapping[str, Operation] = {
+    "CreateEmailTemplate": Operation(
+        SES, create_email_template, Structure({"TemplateName": TEXT, "TemplateContent": _TEMPLATE_TEXTS})
+    ),
+    "DeleteEmailTemplate": Operation(SES, delete_email_template, Structure({"TemplateName": TEXT})),
     "GetAccount": Operation(SES, get_account, Structure({})),
+    "GetEmailTemplate": Operation(SES, get_email_template, Structure({"TemplateName": TEXT})),
+    "ListEmailTemplates": Operation(SES, list_email_templates, Structure({}, PAGES)),
+    "PutAccountSendingAttributes": Operation(
+        SES, put_account_sending_attributes, Structure({}, {"SendingEnabled": FLAG})
+    ),
+    "SendBulkEmail": Operation(
+        SES,
+        send_bulk_email,
+        Structure(
+            {
+                "FromEmailAddress": TEXT,
+                "DefaultContent": Structure({"Template": _TEMPLATE}),
+                "BulkEmailEntries": ListOf(
+                    Structure(
+                        {"Destination": _DESTINATION},
+                        {
+                            "ReplacementEmailContent": Structure(
+                                {}, {"ReplacementTemplate": Structure({}, {"ReplacementTemplateData": TEXT})}
+                            ),
+                            "ReplacementHeaders": PAIRS,
+                            "ReplacementTags": PAIRS,
+                        },
+                    )
+                ),
+            },
+            {"DefaultEmailTags": PAIRS, **_SENDING},
+        ),
+    ),
     "SendEmail": Operation(
         SES,
         send_email,
         Structure(
             {
-                "FromEmailAddress": TEXT,
-                "Destination": Structure(
-                    {}, {"ToAddresses": ListOf(TEXT), "CcAddresses": ListOf(TEXT), "BccAddresses": ListOf(TEXT)}
-                ),
                 "Content": Structure(
-                    {"Simple": Structure({"Subject": _DATA, "Body": Structure({}, {"Text": _DATA, "Html": _DATA})})}
-                ),
-            }
+                    {},
+                    {
+                        "Raw": Structure({"Data": BYTES}),
+                        "Simple": Structure(
+                            {"Subject": _DATA, "Body": Structure({}, {"Text": _DATA, "Html": _DATA})}, _EXTRAS
+                        ),
+                        "Template": _TEMPLATE,
+                    },
+                )
+            },
+            {
+                "Destination": _DESTINATION,
+                "EmailTags": PAIRS,
+                "FromEmailAddress": TEXT,
+                "ListManagementOptions": Structure({"ContactListName": TEXT}, {"TopicName": TEXT}),
+                **_SENDING,
+            },
         ),
+    ),
+    "TestRenderEmailTemplate": Operation(
+        SES, test_render_email_template, Structure({"TemplateName": TEXT, "TemplateData": TEXT})
+    ),
+    "UpdateEmailTemplate": Operation(
+        SES, update_email_template, Structure({"TemplateName": TEXT, "TemplateContent": _TEMPLATE_TEXTS})
     ),
 }
 """The operations by name."""

@@ -53,12 +53,13 @@ def test_an_email_is_accepted_with_an_id() -> None:
     assert (email.to, email.cc, email.bcc) == (("a@example.com",), ("b@example.com",), ("c@example.com",))
 
 
-def test_the_text_part_is_the_body_and_the_html_part_where_there_is_no_other() -> None:
+def test_an_email_has_a_text_or_html_or_both() -> None:
     client = Client()
     html = {"Html": {"Data": "<p>Hello</p>"}}
     client.send(body=html)
     client.send(body={**html, **TEXT})
-    assert [sent.email.body for sent in client.account.outbox.sent] == ["<p>Hello</p>", "Hello"]
+    assert [sent.email.body for sent in client.account.outbox.sent] == ["", "Hello"]
+    assert [sent.email.html for sent in client.account.outbox.sent] == ["<p>Hello</p>", "<p>Hello</p>"]
     missing = ("BadRequestException", "The request must contain the parameter Content.Simple.Body.Text.", 400)
     assert client.refusal(body={}) == missing
 
@@ -68,8 +69,9 @@ def test_a_request_that_lacks_something_is_a_bad_one() -> None:
     client = Client()
     refusal = client.refusal(Content={"Simple": {"Body": TEXT}})
     assert refusal == ("BadRequestException", "The request must contain the parameter Content.Simple.Subject.", 400)
-    code, message, _ = client.refusal(Content={"Raw": {"Data": b""}, "Simple": {"Subject": {"Data": ""}, "Body": TEXT}})
-    assert (code, 'Unknown parameter in Content: "Raw"' in message) == ("ValidationError", True)
+    both = {"Raw": {"Data": b""}, "Simple": {"Subject": {"Data": ""}, "Body": TEXT}}
+    refusal = client.refusal(Content=both)
+    assert refusal == ("BadRequestException", "Content must have exactly one of Simple, Raw, Template.", 400)
 
 
 @pytest.mark.rule("SES-SND-3")
@@ -123,9 +125,11 @@ def test_an_account_tells_its_quotas_and_what_it_has_sent() -> None:
     client = Client(max_send_rate=14, max_24_hour_send=50_000)
     client.send(to=3)
     assert client.described(1) == {
+        "EnforcementStatus": "HEALTHY",
         "ProductionAccessEnabled": True,
         "SendQuota": {"Max24HourSend": 50_000.0, "MaxSendRate": 14.0, "SentLast24Hours": 3.0},
         "SendingEnabled": True,
+        "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
     }
     assert client.described(86_401)["SendQuota"]["SentLast24Hours"] == 0
 
@@ -136,3 +140,12 @@ def test_the_sandbox_has_quotas_and_a_quiet_account_has_none() -> None:
     assert sandbox["ProductionAccessEnabled"] is False
     assert sandbox["SendQuota"] == {"Max24HourSend": 200.0, "MaxSendRate": 1.0, "SentLast24Hours": 0.0}
     assert quiet["SendQuota"] == {"Max24HourSend": -1.0, "MaxSendRate": -1.0, "SentLast24Hours": 0.0}
+
+
+@pytest.mark.rule("SES-REP-3")
+def test_sending_is_paused_and_goes_on_by_request() -> None:
+    client = Client()
+    call(client.account, "PutAccountSendingAttributes", {"SendingEnabled": False}, 0)
+    assert client.refusal()[0] == "SendingPausedException"
+    call(client.account, "PutAccountSendingAttributes", {"SendingEnabled": True}, 1)
+    assert client.send(1)

@@ -1,0 +1,29 @@
+"""What SES knows of an account beside its outbox: templates."""
+
+import attrs
+
+from msgsim.bus.email_templates import EmailTemplate
+
+
+@attrs.frozen
+class StoredTemplate:
+    """A template of the account.
+
+    Attributes:
+        template: its texts.
+        created_at: [s].
+    """
+
+    template: EmailTemplate
+    created_at: float
+
+
+@attrs.define(eq=False)
+class EmailRecord:
+    """What goes by names that only requests use.
+
+    Attributes:
+        templates: by name.
+    """
+
+    templates: dict[str, StoredTemplate] = attrs.field(factory=dict)
