@@ -24,6 +24,8 @@ class EmailRecord:
 
     Attributes:
         templates: by name.
+        destinations: names of the event destinations of each configuration set, in the order in which the set has them.
     """
 
     templates: dict[str, StoredTemplate] = attrs.field(factory=dict)
+    destinations: dict[str, list[str]] = attrs.field(factory=dict)

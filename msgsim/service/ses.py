@@ -7,6 +7,22 @@ from msgsim.service.parameters import ANY_TEXT, BYTES, FLAG, TEXT, WHOLE, ListOf
 from msgsim.service.ses_accounts import get_account, put_account_sending_attributes
 from msgsim.service.ses_refusals import SES
 from msgsim.service.ses_sending import send_bulk_email, send_email
+from msgsim.service.ses_sets import (
+    create_configuration_set,
+    create_event_destination,
+    delete_configuration_set,
+    delete_event_destination,
+    get_event_destinations,
+    list_configuration_sets,
+    put_configuration_set_sending_options,
+)
+from msgsim.service.ses_suppression import (
+    delete_suppressed_destination,
+    get_suppressed_destination,
+    list_suppressed_destinations,
+    put_account_suppression_attributes,
+    put_suppressed_destination,
+)
 from msgsim.service.ses_templates import (
     create_email_template,
     delete_email_template,
@@ -49,17 +65,62 @@ _SENDING: Mapping[str, Shape] = {
     "TenantName": TEXT,
 }
 
+_SET: Mapping[str, Shape] = {"ConfigurationSetName": TEXT}
+_DESTINATION_OF: Mapping[str, Shape] = {**_SET, "EventDestinationName": TEXT}
+_ADDRESS: Mapping[str, Shape] = {"EmailAddress": TEXT}
+
 OPERATIONS: Mapping[str, Operation] = {
+    "CreateConfigurationSet": Operation(
+        SES,
+        create_configuration_set,
+        Structure(
+            _SET,
+            {
+                "DeliveryOptions": Structure({}, {"MaxDeliverySeconds": WHOLE, "TlsPolicy": TEXT}),
+                "ReputationOptions": Structure({}, {"ReputationMetricsEnabled": FLAG}),
+                "SendingOptions": Structure({}, {"SendingEnabled": FLAG}),
+                "SuppressionOptions": Structure({}, {"SuppressedReasons": TEXTS}),
+            },
+        ),
+    ),
+    "CreateConfigurationSetEventDestination": Operation(
+        SES,
+        create_event_destination,
+        Structure(
+            {
+                **_DESTINATION_OF,
+                "EventDestination": Structure(
+                    {"MatchingEventTypes": TEXTS, "SnsDestination": Structure({"TopicArn": TEXT})}, {"Enabled": FLAG}
+                ),
+            }
+        ),
+    ),
     "CreateEmailTemplate": Operation(
         SES, create_email_template, Structure({"TemplateName": TEXT, "TemplateContent": _TEMPLATE_TEXTS})
     ),
+    "DeleteConfigurationSet": Operation(SES, delete_configuration_set, Structure(_SET)),
+    "DeleteConfigurationSetEventDestination": Operation(SES, delete_event_destination, Structure(_DESTINATION_OF)),
     "DeleteEmailTemplate": Operation(SES, delete_email_template, Structure({"TemplateName": TEXT})),
+    "DeleteSuppressedDestination": Operation(SES, delete_suppressed_destination, Structure(_ADDRESS)),
     "GetAccount": Operation(SES, get_account, Structure({})),
+    "GetConfigurationSetEventDestinations": Operation(SES, get_event_destinations, Structure(_SET)),
     "GetEmailTemplate": Operation(SES, get_email_template, Structure({"TemplateName": TEXT})),
+    "GetSuppressedDestination": Operation(SES, get_suppressed_destination, Structure(_ADDRESS)),
+    "ListConfigurationSets": Operation(SES, list_configuration_sets, Structure({}, PAGES)),
     "ListEmailTemplates": Operation(SES, list_email_templates, Structure({}, PAGES)),
+    "ListSuppressedDestinations": Operation(
+        SES, list_suppressed_destinations, Structure({}, {"Reasons": TEXTS, **PAGES})
+    ),
     "PutAccountSendingAttributes": Operation(
         SES, put_account_sending_attributes, Structure({}, {"SendingEnabled": FLAG})
     ),
+    "PutAccountSuppressionAttributes": Operation(
+        SES, put_account_suppression_attributes, Structure({}, {"SuppressedReasons": TEXTS})
+    ),
+    "PutConfigurationSetSendingOptions": Operation(
+        SES, put_configuration_set_sending_options, Structure(_SET, {"SendingEnabled": FLAG})
+    ),
+    "PutSuppressedDestination": Operation(SES, put_suppressed_destination, Structure({**_ADDRESS, "Reason": TEXT})),
     "SendBulkEmail": Operation(
         SES,
         send_bulk_email,

@@ -1,0 +1,66 @@
+"""SES: the account's suppression list (SES-SUP-1, SES-SUP-5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgsim.bus.suppression import REASONS, SuppressedDestination
+from msgsim.errors import ServiceError, UnknownName
+from msgsim.service.account import Account
+from msgsim.service.ses_refusals import SES, bad, page
+
+
+def put_suppressed_destination(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Put an address on the list; the sandbox has no way to (SES-SUP-5)."""
+    account.outbox.suppress(params["EmailAddress"], params["Reason"], now)
+    return {}
+
+
+def delete_suppressed_destination(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Take an address off the list (SES-SUP-5)."""
+    try:
+        account.outbox.unsuppress(params["EmailAddress"], now)
+    except UnknownName as error:
+        raise _not_listed(params["EmailAddress"]) from error
+    return {}
+
+
+def get_suppressed_destination(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Why an address is on the list, and since when (SES-SUP-5)."""
+    try:
+        entry = account.outbox.suppressed_destination(params["EmailAddress"], now)
+    except UnknownName as error:
+        raise _not_listed(params["EmailAddress"]) from error
+    return {"SuppressedDestination": _described(account, entry)}
+
+
+def list_suppressed_destinations(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What is on the list, in the order in which it came there (SES-SUP-5)."""
+    reasons = _reasons(params.get("Reasons", REASONS))
+    listed = [each for each in account.outbox.suppressed_destinations(now) if each.reason in reasons]
+    return page("SuppressedDestinationSummaries", [_described(account, each) for each in listed], params)
+
+
+def put_account_suppression_attributes(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """For which reasons addresses come on the list and are not sent to; none switches it off (SES-SUP-1)."""
+    account.outbox.suppressed_reasons = _reasons(params.get("SuppressedReasons", ()))
+    account.outbox.look()
+    return {}
+
+
+def _reasons(given: Any) -> tuple[str, ...]:
+    for reason in given:
+        if reason not in REASONS:
+            raise bad(f"{reason} is no reason; allowed: {', '.join(REASONS)} (SES-SUP-1)")
+    return tuple(given)
+
+
+def _described(account: Account, entry: SuppressedDestination) -> dict[str, Any]:
+    return {
+        "EmailAddress": entry.address,
+        "Reason": entry.reason,
+        "LastUpdateTime": account.epoch + entry.since,
+    }
+
+
+def _not_listed(address: str) -> ServiceError:
+    return SES.error("NotFoundException", f"Email address {address} does not exist on your suppression list.", 404)
