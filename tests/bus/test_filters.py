@@ -20,8 +20,8 @@ from msgsim.bus.filters import (
 from msgsim.errors import DeclarationError
 
 _KEYS = st.sampled_from(["kind", "store", "price", "$or", ""])
-_SCALARS: st.SearchStrategy[Any] = st.sampled_from(["a", "b", "1", "", 0, 1, 1.0, 2, 0.5, True, False, None]) | st.text(
-    max_size=2
+_SCALARS: st.SearchStrategy[Any] = st.sampled_from(
+    ["a", "b", "ab", "A", "1", "0", "", " ", "\0", "é", "\U0001f600", 0, 1, -1, 1.0, 2, 0.5, True, False, None]
 )
 _POLICIES = st.dictionaries(_KEYS, st.lists(_SCALARS, min_size=1, max_size=2), max_size=5)
 _VALUES = _SCALARS | st.lists(_SCALARS, max_size=3) | st.lists(_SCALARS, max_size=3).map(tuple) | st.binary(max_size=1)

@@ -891,6 +891,16 @@ class TestSent:
         assert account.sent[-1].message["Date"] == "Fri, 02 Jan 2026 00:00:04 -0000"
         assert account.sent[-1].message["From"] == "no-reply@example.com"
 
+    def test_they_are_searched(self) -> None:
+        account = SendingAccount(Outbox())
+        for name in ("ann", "bob"):
+            account.send_email(Email(f"{name}@x.org"), 0.0)
+        assert (len(account.search(to="bob@x.org")), len(account.search()), len(account.search(to="eve@x.org"))) == (
+            1,
+            2,
+            0,
+        )
+
     def test_none_are_kept_without_records(self) -> None:
         account = SendingAccount(Outbox(records=False))
         account.send_email(ANN, 0.0)
