@@ -164,7 +164,8 @@ def _unsubscription(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _terms(account: Account, params: Mapping[str, Any]) -> Terms:
     """On what terms an email is sent: its configuration set and tenant (SES-SND-4, SES-TEN-1)."""
-    name, tenant = params.get("ConfigurationSetName"), params.get("TenantName")
+    usual = account.outbox.outbox.configuration_set
+    name, tenant = params.get("ConfigurationSetName", usual), params.get("TenantName")
     if name is not None:
         configuration_set_of(account, name)
     if tenant is not None and tenant not in account.outbox.tenants:

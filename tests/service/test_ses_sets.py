@@ -126,3 +126,10 @@ def test_the_emails_of_a_set_are_paused_and_go_on() -> None:
     client("PutConfigurationSetSendingOptions", ConfigurationSetName="s", SendingEnabled=True)
     client.send(ConfigurationSetName="s")
     client.send()
+
+
+@pytest.mark.rule("SES-SND-4")
+def test_the_usual_set_must_be_there_too() -> None:
+    client = Emails(configuration_sets={"s": ConfigurationSet()}, configuration_set="s")
+    client("DeleteConfigurationSet", ConfigurationSetName="s")
+    assert client.refused()[:2] == ("NotFoundException", "Configuration set <s> does not exist.")
