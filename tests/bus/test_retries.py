@@ -217,3 +217,20 @@ def test_a_subscriptions_own_policy_beats_its_topics_unless_that_overrides_it() 
     assert in_force(topic, own) == own
     assert in_force(topic, own, overrides=True) == topic
     assert in_force(None, own, overrides=True) == own
+
+
+@pytest.mark.parametrize("length", [0.0, 0.1, 15.0])
+@pytest.mark.parametrize("protocol", ["sqs", "sms", "https"])
+def test_what_has_begun_is_counted_to_the_instant(protocol: str, length: float) -> None:
+    schedule = schedule_of(protocol)
+    attempts = sorted({*range(min(40, schedule.attempts)), schedule.attempts // 2, schedule.attempts - 1})
+    for attempt in attempts:
+        begins = schedule.offset(attempt, length)
+        at_once = sum(schedule.offset(each, length) == begins for each in range(min(40, schedule.attempts)))
+        begun = schedule.begun(begins, length)
+        assert schedule.offset(begun - 1, length) <= begins
+        assert begun == schedule.attempts or schedule.offset(begun, length) > begins
+        assert schedule.begun(nextafter(begins, -inf), length) <= attempt < begun
+        if at_once == 1:
+            assert begun == attempt + 1
+    assert schedule.begun(inf, 0.0) == schedule.begun(1e12, length) == schedule.attempts
