@@ -168,6 +168,7 @@ PUBLISH_BYTES = Quota("Message", 1, 262_144, "bytes", "SNS-PUB-1")
 FILTER_POLICY_KEYS = Quota("FilterPolicy keys", 1, 5, "keys", "SNS-FLT-8")
 FILTER_COMBINATIONS = Quota("FilterPolicy combinations", 1, 150, "combinations", "SNS-FLT-8")
 FILTER_BYTES = Quota("FilterPolicy", 0, 262_144, "bytes", "SNS-FLT-8")
+FILTER_LAG = Quota("propagation of FilterPolicy", 0, 900, "s", "SNS-FLT-11", 0)
 WILDCARDS = Quota("FilterPolicy wildcards", 0, 3, "* per pattern", "SNS-FLT-9")
 WILDCARD_POINTS = Quota("FilterPolicy wildcard complexity", 0, 100, "points", "SNS-FLT-9")
 

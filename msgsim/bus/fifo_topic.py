@@ -556,7 +556,7 @@ class FifoFanout(TopicFanout):
 
     def next_deadline(self) -> float | None:
         """See `TopicFanout.next_deadline`."""
-        return self._due[0][0] if self._due else None
+        return min((heap[0][0] for heap in (self._due, self._pending) if heap), default=None)
 
     def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> FifoSubscriber:
         queue = live_queue(subscription, endpoints, fifo=True)

@@ -34,7 +34,7 @@ from msgsim.errors import (
     Throttled,
     UnknownName,
 )
-from msgsim.quotas import ARCHIVE_RETENTION, RAW_ATTRIBUTES
+from msgsim.quotas import ARCHIVE_RETENTION, FILTER_LAG, RAW_ATTRIBUTES
 
 __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFanout"]
 
@@ -470,16 +470,17 @@ class TopicFanout(FilterCounts):
             if each.queue is queue:
                 each.lose()
 
-    def change(self, key: str, subscription: Subscription) -> None:
-        """Change the filter or the form of the deliveries of a subscription, for what is published from now on.
+    def change(self, key: str, subscription: Subscription, *, at: float | None = None) -> None:
+        """Change the filter or the form of the deliveries of a subscription, for what is published from then on.
 
         Args:
             key: of `subscriptions`.
             subscription: what it is to be; all but filter and raw delivery as it is.
+            at: when the change is in force [s]; None for at once. The service takes up to 15 minutes (SNS-FLT-11).
 
         Raises:
             UnknownName: there is none of this name.
-            DeclarationError: something else differs.
+            DeclarationError: something else differs, or it would take longer.
 
         Cost: as `subscribe`.
         """
@@ -492,6 +493,11 @@ class TopicFanout(FilterCounts):
         }
         if attrs.evolve(subscription, **kept) != present:
             raise DeclarationError(f"{self.name}/{key}", "only its filter and raw delivery can be changed")
+        if at is not None and at > self._time():
+            if self._now > -inf:
+                FILTER_LAG.check(f"{self.name}/{key}: lag", at - self._time())
+            self._wait(self.subscriptions[key], subscription, at)
+            return
         self._declare([*self.declaration.subscriptions[:position], subscription], position + 1)
         self.subscriptions[key].change(subscription)
         self._choose_again()
@@ -577,7 +583,17 @@ class TopicFanout(FilterCounts):
         pending = self._pending
         while pending and pending[0][0] <= now:
             due, _, subscriber, delivery = heappop(pending)
-            subscriber.arrive(delivery, due)
+            if isinstance(delivery, Subscription):
+                self._take_over(subscriber, delivery)
+            else:
+                subscriber.arrive(delivery, due)
+
+    def _take_over(self, subscriber: Subscriber, subscription: Subscription) -> None:
+        """A change comes into force, unless the subscription has gone meanwhile."""
+        for key, each in self.subscriptions.items():
+            if each is subscriber:
+                self.change(key, subscription)
+                return
 
     def next_deadline(self) -> float | None:
         """When the next delivery is due [s]; None if none is pending. Cost: O(1)."""
@@ -689,7 +705,8 @@ class TopicFanout(FilterCounts):
         for each in self.subscriptions.values():
             waiting = each.pending
             if deep:
-                waiting = sum(entry[2] is each and entry[3] is not None for entry in self._pending)
+                others = (type(None), Subscription)
+                waiting = sum(entry[2] is each and not isinstance(entry[3], others) for entry in self._pending)
             ended = each.delivered + each.filtered_out + each.delivery_failed
             published = self.published - each.missed
             if each.pending != waiting or ended + waiting != published:

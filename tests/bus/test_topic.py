@@ -658,3 +658,26 @@ def test_filter_and_form_of_a_subscription_can_change_and_nothing_else() -> None
     topic.check()
     with pytest.raises(DeclarationError, match="t/q: only its filter and raw delivery can be changed"):
         topic.change("q", Subscription(endpoint="q", delivery_delay=1))
+
+
+@pytest.mark.rule("SNS-FLT-11")
+def test_a_filter_policy_may_take_its_time_to_be_in_force() -> None:
+    topic, _ = _topic(Subscription(endpoint="a"))
+    each = topic.subscriptions["a"]
+    picky = Subscription(endpoint="a", filter_policy={"k": ["x"]})
+    topic.publish("x", 0)
+    topic.change("a", picky, at=900)
+    assert topic.next_deadline() == 900
+    topic.publish("x", 899)
+    topic.check()
+    topic.publish("x", 900)
+    assert (each.delivered, each.filtered_out, topic.declaration.subscriptions) == (2, 1, (picky,))
+    topic.change("a", Subscription(endpoint="a"), at=900)
+    topic.publish("x", 900)
+    assert each.delivered == 3
+    with pytest.raises(DeclarationError, match="SNS-FLT-11"):
+        topic.change("a", picky, at=1_801)
+    topic.change("a", picky, at=1_000)
+    topic.unsubscribe("a")
+    topic.advance(1_000)
+    assert topic.declaration.subscriptions == ()
