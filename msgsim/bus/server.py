@@ -58,6 +58,14 @@ class Outage:
         if self.every is not None and self.every < length:
             raise DeclarationError("Outage.every", f"{self.every!r} is less than the duration {length!r} [s]")
 
+    def begins_after(self, now: float) -> float:
+        """When it begins next [s]; infinite for never again."""
+        if now < self.at:
+            return self.at
+        if self.every is None:
+            return inf
+        return self.at + (floor((now - self.at) / self.every) + 1) * self.every
+
     def end(self, now: float) -> float | None:
         """When the outage that is on ends [s]; None if none is."""
         if now < self.at:
@@ -151,13 +159,18 @@ class LiveServer:
         return max(1.0, self.declaration.rate_limit or 1.0)
 
     def outage(self, now: float) -> tuple[float, str] | None:
-        """When the outage that is on ends [s], and how attempts fail; of several, the one that ends last."""
+        """Until when the outage that is on tells all [s], and how attempts fail; of several, the one that ends last.
+
+        It does so until it ends, or another one begins.
+        """
         found: tuple[float, str] | None = None
         for outage in self.declaration.outages:
             end = outage.end(now)
             if end is not None and (found is None or end > found[0]):
                 found = end, outage.status
-        return found
+        if found is None or len(self.declaration.outages) == 1:
+            return found
+        return min(found[0], *[outage.begins_after(now) for outage in self.declaration.outages]), found[1]
 
     @property
     def always(self) -> str | None:

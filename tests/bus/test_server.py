@@ -58,11 +58,12 @@ def test_an_outage_is_there_until_its_end_and_comes_again() -> None:
 
 
 def test_of_several_outages_the_one_that_ends_last_counts() -> None:
-    server = LiveServer(
-        Server(outages=[Outage(duration=9, status="500"), Outage(duration=20), Outage(duration=3)]), None
-    )
+    outages = [Outage(duration=9, status="500"), Outage(duration=20), Outage(duration=3)]
+    server = LiveServer(Server(outages=outages), None)
     assert server.outage(1) == (20, "503")
     assert server.outage(20) is None
+    again = LiveServer(Server(outages=[*outages, Outage(at=7, duration=1, every=50)]), None)
+    assert [again.outage(now) for now in (1, 7, 19)] == [(7, "503"), (20, "503"), (20, "503")]
 
 
 @pytest.mark.rule("SNS-RTY-6")
