@@ -260,8 +260,7 @@ class Courier:
         length = parcel.length = ATTEMPT_TIMEOUT.low if status == TIMEOUT else 0.0
         self._fail(parcel, now + length, status)
         if not is_retried(status):
-            parcel.waits_for = END
-            self._after(parcel, now, length)
+            self._end(parcel, now)
             return
         if self._pause:  # each attempt takes its turn
             target = min(first + 1, schedule.attempts)
@@ -280,12 +279,6 @@ class Courier:
         parcel.attempt = target if target < schedule.attempts else target - 1
         if due > now:
             self._wait(parcel, due)
-        else:
-            self.proceed(parcel, now)
-
-    def _after(self, parcel: Parcel, now: float, length: float) -> None:
-        if length:
-            self._wait(parcel, now + length)
         else:
             self.proceed(parcel, now)
 

@@ -200,6 +200,8 @@ def test_a_queue_that_has_gone_is_not_tried_again() -> None:
     topic.lose(live["a"])
     topic.publish("y", 1)
     assert outcome(topic) == (1, 1, 0, 0)
+    topic.lose(live["dead"])
+    topic.lose(live["a"])
     live["dead"].close(2)
     topic.publish("z", 2)
     assert outcome(topic) == (1, 1, 1, 0)
@@ -261,6 +263,15 @@ def test_metrics_tell_why_messages_were_filtered_out() -> None:
     assert (x.filtered_by_attributes, x.filtered_without_attributes, x.filtered_out) == (1, 1, 2)
     assert (y.filtered_by_body, y.filtered_invalid, y.filtered_out) == (1, 1, 2)
     assert (topic.filtered_by_attributes, topic.filtered_by_body, topic.filtered_out) == (1, 1, 4)
+
+
+def test_emails_on_their_way_may_flood_a_subscription_that_is_deactivated_already() -> None:
+    topic = topic_with(None, "email", deactivated_above=1, delivery_delay=5)
+    for _ in range(4):
+        topic.publish("x", 0)
+    topic.advance(5)
+    assert (outcome(topic), the(topic).is_confirmed) == ((1, 0, 3, 0), False)
+    topic.check()
 
 
 @pytest.mark.rule("SNS-RTY-7")

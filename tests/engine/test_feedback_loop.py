@@ -64,7 +64,7 @@ ACTION = "workers.senders.on_success.0"
 @pytest.mark.rule("SES-CFG-2")
 class TestLoop:
     def test_every_event_comes_back_and_an_address_bounces_once(self) -> None:
-        sim = ms.Simulation(loop(), seed=3)
+        sim = ms.Simulation(loop(), seed=3, probe=ms.HOUR)
         sim.run(86_400)
         run = sim.result()
         assert run.violations == ()
@@ -77,19 +77,21 @@ class TestLoop:
 
     def test_a_worker_lists_what_the_service_would_not(self) -> None:
         reasons = ("outboxes.ses.configuration_sets.news.suppressed_reasons", ["COMPLAINT"])
-        alone = ms.simulate(loop(reasons, (EVENTS + ".0.enabled", False)), seed=3)
-        cleaned = ms.simulate(loop(reasons, ("workers.cleaners.on_success.0.reason", "COMPLAINT")), seed=3)
+        alone = ms.simulate(loop(reasons, (EVENTS + ".0.enabled", False)), seed=3, probe=ms.HOUR)
+        cleaned = ms.simulate(
+            loop(reasons, ("workers.cleaners.on_success.0.reason", "COMPLAINT")), seed=3, probe=ms.HOUR
+        )
         assert alone.total("ses", "bounced") > 1_000
         assert 20 < cleaned.total("ses", "bounced") < 60
 
     def test_the_loop_takes_from_the_first_event_to_the_cleaned_list(self) -> None:
-        run = ms.simulate(loop(), seed=3)
+        run = ms.simulate(loop(), seed=3, probe=ms.HOUR)
         times = run.samples("feedback", "end_to_end_time")
         assert min(times) == pytest.approx(1.05)
 
     def test_run_in_two_steps_is_one_run(self) -> None:
         scenario = loop((EVENTS + ".0.delay", ms.Exponential(60)), (EVENTS + ".0.duplicate_rate", 0.2))
-        whole, steps = ms.Simulation(scenario, seed=5), ms.Simulation(scenario, seed=5)
+        whole, steps = ms.Simulation(scenario, seed=5, probe=ms.HOUR), ms.Simulation(scenario, seed=5, probe=ms.HOUR)
         whole.run(86_400)
         steps.run(30_000)
         _ = steps.outboxes["ses"].sent
@@ -112,8 +114,11 @@ class TestLoop:
             ),
             0,
         )
+        delivered = {"eventType": "Delivery", "delivery": {"recipients": ["ann@example.com"]}}
+        sim.queues["feedback"].send(json.dumps(delivered), 0)
         sim.run(10)
-        assert sim.workers["cleaners"].failed == 2
+        assert (sim.workers["cleaners"].failed, sim.workers["cleaners"].processed) == (2, 3)
+        assert sim.outboxes["ses"].suppressed_destinations(10) == []
 
     def test_emails_that_events_cause_do_not_keep_one_another(self) -> None:
         scenario = loop(

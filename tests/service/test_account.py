@@ -131,3 +131,16 @@ def test_live_things_from_elsewhere_can_be_put_in() -> None:
 def test_time_0_leaves_room_in_the_calendar() -> None:
     with pytest.raises(DeclarationError, match=r"^Account\.epoch: .* \(up to the year 9999\)$"):
         Account(epoch=1e15)
+
+
+@pytest.mark.rule("SNS-RTY-1")
+def test_what_a_topic_delivers_to_a_deleted_queue_is_lost() -> None:
+    account = Account()
+    queue = account.add_queue("q", Queue())
+    topic = account.add_topic("t")
+    each = topic.subscribe(Subscription(endpoint="q"), queue)
+    topic.publish("x", 0)
+    account.delete_queue("q", 1)
+    topic.publish("y", 1)
+    assert (each.delivered, each.delivery_dropped) == (1, 1)
+    topic.check()
