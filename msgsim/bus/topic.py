@@ -494,8 +494,7 @@ class TopicFanout(FilterCounts):
         if attrs.evolve(subscription, **kept) != present:
             raise DeclarationError(f"{self.name}/{key}", "only its filter and raw delivery can be changed")
         if at is not None and at > self._time():
-            if self._now > -inf:
-                FILTER_LAG.check(f"{self.name}/{key}: lag", at - self._time())
+            FILTER_LAG.check(f"{self.name}/{key}: lag", max(0.0, at - max(self._time(), 0.0)))
             self._wait(self.subscriptions[key], subscription, at)
             return
         self._declare([*self.declaration.subscriptions[:position], subscription], position + 1)
@@ -590,10 +589,8 @@ class TopicFanout(FilterCounts):
 
     def _take_over(self, subscriber: Subscriber, subscription: Subscription) -> None:
         """A change comes into force, unless the subscription has gone meanwhile."""
-        for key, each in self.subscriptions.items():
-            if each is subscriber:
-                self.change(key, subscription)
-                return
+        for key in [key for key, each in self.subscriptions.items() if each is subscriber]:
+            self.change(key, subscription)
 
     def next_deadline(self) -> float | None:
         """When the next delivery is due [s]; None if none is pending. Cost: O(1)."""
