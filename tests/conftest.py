@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("dev", max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "ci",
-    max_examples=30 if "COVERAGE_RUN" in os.environ else 120,
+    max_examples=30 if "COVERAGE_RUN" in os.environ else 60,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
