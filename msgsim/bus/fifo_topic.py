@@ -20,7 +20,7 @@ from msgsim.bus.publication import (
     published_text,
     structured,
 )
-from msgsim.bus.subscription import Endpoint, Hooks, Subscriber, Subscription
+from msgsim.bus.subscription import Endpoint, Hooks, Subscriber, Subscription, is_there
 from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
 from msgsim.bus.topic_throughput import TopicThroughput
 from msgsim.declare import check_number
@@ -67,9 +67,17 @@ class FifoSubscriber(Subscriber):
     delivered: int
 
     def __init__(
-        self, subscription: Subscription, name: str, queue: Any, rng: Uniforms | None, *, since: int, blocks: bool
+        self,
+        subscription: Subscription,
+        name: str,
+        queue: Any,
+        rng: Uniforms | None,
+        hooks: Hooks,
+        *,
+        since: int,
+        blocks: bool,
     ) -> None:
-        super().__init__(subscription, name, queue, rng, {}, _NO_HOOKS, since=since)
+        super().__init__(subscription, name, queue, rng, {}, hooks, since=since)
         self.blocks = blocks
         self.matched = self.filtered_out = self.delivered = self.withheld = 0
         self.replayed_delivered = self.replayed_failed = self.replays_pending = 0
@@ -99,7 +107,7 @@ class FifoSubscriber(Subscriber):
         group_id = publication.group_id
         if self._ends.get(group_id, inf) <= now:
             del self._ends[group_id]
-        if self._fails():
+        if self._fails() or not is_there(self.queue):
             self.delivery_failed += not replayed
             self.replayed_failed += replayed
             return
@@ -562,7 +570,7 @@ class FifoFanout(TopicFanout):
         queue = live_queue(subscription, endpoints, fifo=True)
         name = f"{self.name}/{key}"
         rng = self._rng if self._rng_of is None else self._rng_of(name)
-        return FifoSubscriber(subscription, name, queue, rng, since=self.published, blocks=self.blocks)
+        return FifoSubscriber(subscription, name, queue, rng, self._hooks, since=self.published, blocks=self.blocks)
 
     def check(self, *, deep: bool = True) -> None:
         """Assert that the books balance; see `TopicFanout.check`.
@@ -611,11 +619,3 @@ def _enveloped(publication: Publication, *, replayed: bool) -> FifoEnvelope:
         setattr(copy, name, getattr(publication.envelope, name))
     copy.replayed = True
     return copy
-
-
-def _nowhere(*_: object) -> None:  # pragma: no cover - its topic schedules
-    raise NotImplementedError
-
-
-_NO_HOOKS = Hooks(_nowhere, lambda: None, float)
-"""A FIFO topic keeps the deliveries itself."""

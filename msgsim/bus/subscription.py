@@ -557,7 +557,7 @@ def _put(queue: Endpoint, parcel: Parcel, now: float) -> None:
         queue.enqueue_grouped(*place, parcel.group_id)
 
 
-def is_there(queue: Endpoint) -> bool:
+def is_there(queue: object) -> bool:
     """Whether a queue, or the one of a station, has not been deleted."""
     return bool(getattr(getattr(queue, "queue", queue), "exists", True))
 

@@ -417,3 +417,18 @@ def test_the_archive_has_a_size() -> None:
     assert (topic.archived_messages, topic.archived_bytes) == (2, 2 * len("0nNumber0"))
     topic.advance(2 * DAY)
     assert (topic.archived_messages, topic.archived_bytes) == (0, 0)
+
+
+@pytest.mark.rule("SNS-RTY-1")
+@pytest.mark.parametrize("key", ["fifo", "standard"])
+def test_what_goes_to_a_deleted_queue_is_lost(key: str) -> None:
+    topic = topic_of(Subscription(endpoint=key, delivery_delay=1))
+    each = topic.subscriptions[key]
+    topic.publish("a", 0.0, group_id="g", deduplication_id="a")
+    topic.advance(1.0)
+    each.queue.close(2.0)
+    topic.lose(each.queue)
+    topic.publish("b", 2.0, group_id="g", deduplication_id="b")
+    topic.advance(3.0)
+    assert (each.delivered, each.delivery_failed, each.pending) == (1, 1, 0)
+    topic.check()
