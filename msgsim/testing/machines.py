@@ -29,7 +29,6 @@ may have rules of its own, made of the steps of `Workbench`.
 
 from contextlib import suppress
 from math import inf
-from random import Random
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
@@ -153,10 +152,6 @@ class QueueMachine(Machine):
     declaration = Queue(visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=5))
     queue: StandardQueue
 
-    def make_queue(self) -> StandardQueue:
-        """The queue under the consumer, by `declaration`."""
-        return StandardQueue(self.declaration, "queue", rng=Random(0))
-
     def _send(self, bodies: list[str], delay: float | None) -> None:
         for body in bodies:
             message = self.queue.send(body, self.now, delay=delay)
@@ -201,10 +196,6 @@ class FifoMachine(Machine):
 
     declaration = Queue(fifo=True, visibility_timeout=30.0, redrive=Redrive(to="dead-letters", max_receive_count=5))
     queue: FifoQueue
-
-    def make_queue(self) -> FifoQueue:
-        """The queue under the consumer, by `declaration`."""
-        return FifoQueue(self.declaration, "queue")
 
     def in_turn(self) -> list[Held]:
         """Of each group the first delivery in hand."""

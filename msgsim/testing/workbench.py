@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 from math import inf
+from random import Random
 from typing import Any, ClassVar, Self, cast
 
 from hypothesis import HealthCheck, Phase, currently_in_test_context, event, settings
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.message import Message
 from msgsim.bus.queue import LiveQueue, Queue
 from msgsim.bus.receipts import Delivery
+from msgsim.bus.standard import StandardQueue
 from msgsim.errors import DeclarationError, InvalidParameterValue, OverLimit, TimeRanBackwards
 from msgsim.testing.driving import handler_of
 from msgsim.testing.invariants import check_conservation, check_receive_counts
@@ -108,7 +111,8 @@ class Workbench(RuleBasedStateMachine):
 
     def make_queue(self) -> LiveQueue:
         """The queue under the consumer, by `declaration`."""
-        raise NotImplementedError
+        declared = self.declaration
+        return FifoQueue(declared, "queue") if declared.fifo else StandardQueue(declared, "queue", rng=Random(0))
 
     def bodies(self) -> st.SearchStrategy[str]:
         """What is sent."""
