@@ -69,7 +69,7 @@ DASHES: Sequence[Dashes] = ("-", "--", ":", "-.")
 JUDGED = "outbox with addresses"
 """The kind of outbox that has rates of bounces and complaints, and may be paused."""
 
-SPIKE, WARM_UP, PAUSED = "#FBEBCF", "#EAEAEA", "#F6D5D5"
+SPIKE, WARM_UP, PAUSED, OUTAGE = "#FBEBCF", "#EAEAEA", "#F6D5D5", "#DDE7F3"
 """Of the shading."""
 
 WIDTH, ROW_HEIGHT = 10.0, 1.65
@@ -263,6 +263,13 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
     def rated(metric: str, what: str, look: dict[str, Any] | None = None) -> list[Line]:
         return [Line(name, metric, f"{name}: {what}", attrs.evolve(looks[name], **(look or {}))) for name in judged]
 
+    tried = [name for name in of_kind(run, "subscription") if chosen is None or name in chosen]
+    tried = [name for name in tried if run.total(name, "failed_attempts")]
+
+    def repeated(metric: str, *, rate: bool = False) -> list[Line]:
+        palette = cycle(Look(colour=colour, dashes=dashes) for dashes, colour in product(DASHES, reversed(COLOURS)))
+        return [Line(name, metric, name, look, rate=rate) for name, look in zip(tried, palette, strict=False)]
+
     rows = [
         Row(
             "Arrivals (broad) and completions",
@@ -275,6 +282,8 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
                 *lines("join", "completed", "{}: completed", rate=True),
             ],
         ),
+        Row("Deliveries under way", "messages", repeated("pending")),
+        Row("Failed attempts of deliveries", "1/s", repeated("failed_attempts", rate=True)),
         Row("Backlog (visible)", "messages", [*lines("queue", "visible"), *quiet("visible")]),
         Row("In flight", "messages", lines("queue", "in_flight")),
         Row("Age of the oldest message", "s", [*lines("queue", AGE), *quiet(AGE)]),
@@ -304,12 +313,16 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
 
 
 def _shades(run: Run) -> list[Shade]:
-    """The warm-up, the spikes of all traffic, and where an outbox was found paused."""
+    """The warm-up, the spikes of all traffic, outages of endpoints, and where an outbox was found paused."""
     spikes = [window for each in run.scenario.traffic.values() for window in each.rate.windows(0.0, run.until)]
     warm_up = [(0.0, min(run.warm_up, run.until))] if run.warm_up else []
     paused = [each for name in of_kind(run, "outbox") for each in _pauses(run, name)]
+    subscriptions = [each for topic in run.scenario.topics.values() for each in topic.subscriptions]
+    outages = [outage for each in subscriptions if each.server is not None for outage in each.server.outages]
+    down = [window for outage in outages for window in outage.windows(run.until)]
     shades = [
         Shade("warm-up", WARM_UP, warm_up),
+        Shade("outage", OUTAGE, _merged(down)),
         Shade("spike", SPIKE, _merged(spikes)),
         Shade("outbox paused", PAUSED, _merged(paused)),
     ]

@@ -170,6 +170,24 @@ def test_rates_and_pauses_of_outboxes_are_shown(run: Run) -> None:
     assert "Bounce rate, complaint rate (dotted)" not in titled(figure(run))
 
 
+def test_deliveries_that_are_repeated_have_rows_and_outages_are_shaded() -> None:
+    server = ms.Server(outages=[ms.Outage(at=20, duration=30)])
+    web = ms.Subscription(endpoint="https://example.com", protocol="https", server=server)
+    other = ms.Subscription(endpoint="+15550100", protocol="sms")
+    traffic = ms.Traffic(to="t", rate=ms.Constant(2))
+    scenario = ms.Scenario(topics={"t": ms.Topic(subscriptions=[web, other])}, traffic={"x": traffic})
+    finished = ms.simulate(scenario, until=100, probe=1)
+    made = titled(figure(finished))
+    row = made["Deliveries under way"]
+    assert names(row) == ["t/https://example.com"]
+    (shown,) = (line.get_ydata() for line in lines(row).values())
+    assert list(shown) == list(finished.series("t/https://example.com", "pending")[1])
+    assert max(shown) > 40
+    assert names(made["Failed attempts of deliveries"]) == ["t/https://example.com"]
+    assert windows(row, "outage") == [(20, 50)]
+    assert "Deliveries under way" not in titled(figure(finished, ["x", "t/+15550100"]))
+
+
 def test_an_entity_looks_the_same_in_all_rows_and_a_pool_like_its_queue(run: Run) -> None:
     rows = titled(figure(run))
     shown = [line for axes in rows.values() for line in axes.lines]

@@ -58,6 +58,15 @@ class Outage:
         if self.every is not None and self.every < length:
             raise DeclarationError("Outage.every", f"{self.every!r} is less than the duration {length!r} [s]")
 
+    def windows(self, until: float) -> list[tuple[float, float]]:
+        """When it is on before an instant: pairs of start and end [s], ascending."""
+        found = []
+        start = self.at
+        while start < until:
+            found.append((start, min(start + self.duration, until)))
+            start = self.begins_after(start)
+        return found
+
     def begins_after(self, now: float) -> float:
         """When it begins next [s]; infinite for never again."""
         if now < self.at:

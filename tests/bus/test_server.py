@@ -55,6 +55,8 @@ def test_an_outage_is_there_until_its_end_and_comes_again() -> None:
     assert [once.end(now) for now in (9.9, 10, 14.9, 15, 110)] == [None, 15, 15, None, None]
     assert [weekly.end(now) for now in (9.9, 10, 15, 110, 115, 1_012)] == [None, 15, None, 115, None, 1_015]
     assert Outage(duration=inf).end(1e9) == inf
+    assert (once.windows(10), once.windows(12)) == ([], [(10, 12)])
+    assert weekly.windows(212) == [(10, 15), (110, 115), (210, 212)]
 
 
 def test_of_several_outages_the_one_that_ends_last_counts() -> None:
