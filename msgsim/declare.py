@@ -177,6 +177,13 @@ def instance(kind: type | tuple[type, ...], what: str, *, default: Any = attrs.N
     return attrs.field(default=default, validator=validate)
 
 
+def as_tuple(value: Any) -> Any:
+    """A converter: one text, or a list of them."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
 def listed(kind: type | tuple[type, ...], what: str, *, default: Any = (), kw_only: bool | None = None) -> Any:
     """A field that holds a sequence of declarations, kept as a tuple."""
 

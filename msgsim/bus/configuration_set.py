@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import attrs
 
 from msgsim.bus.event_destinations import EventDestination
+from msgsim.bus.suppression import reasons_field
 from msgsim.declare import choice, flag, listed, text
 from msgsim.errors import DeclarationError
 from msgsim.quotas import EVENT_DESTINATIONS, MAX_DELIVERY_TIME
 
 OPTIONAL, REQUIRE = "OPTIONAL", "REQUIRE"
-REASONS = ("BOUNCE", "COMPLAINT")
-"""Why an address is on a suppression list (SES-SUP-2)."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -26,22 +24,6 @@ def check_set_name(path: str, name: object) -> None:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DeclarationError(path, f"{name!r} is not a name; allowed: 1 to 64 letters, digits, '-', '_' (SES-QUO-8)")
-
-
-def _check_reasons(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    path = f"{type(owner).__name__}.{attribute.name}"
-    if value is None:
-        return
-    if not isinstance(value, tuple):
-        raise DeclarationError(path, f"{value!r} is not a list of reasons; allowed: {', '.join(REASONS)} (SES-SUP-2)")
-    for position, item in enumerate(value):
-        if item not in REASONS:
-            problem = f"{item!r} is not allowed; allowed: {', '.join(REASONS)} (SES-SUP-2)"
-            raise DeclarationError(f"{path}.{position}", problem)
-
-
-def _as_reasons(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 @attrs.frozen(kw_only=True)
@@ -67,9 +49,7 @@ class ConfigurationSet:
     sending: bool = flag(default=True)
     tls: str = choice(OPTIONAL, (OPTIONAL, REQUIRE), "SES-CFG-1")
     max_delivery_time: float | None = MAX_DELIVERY_TIME.field(None, optional=True)
-    suppressed_reasons: Sequence[str] | None = attrs.field(
-        default=None, converter=_as_reasons, validator=_check_reasons
-    )
+    suppressed_reasons: Sequence[str] | None = reasons_field()
     reputation_metrics: bool = flag()
     pool: str | None = text(None, optional=True, empty=False)
     events: Sequence[EventDestination] = listed(EventDestination, "an EventDestination")

@@ -10,8 +10,9 @@ import attrs
 from msgsim.bus.email_events import EmailEvent
 from msgsim.bus.feedback import event_of
 from msgsim.bus.message import Content, Message
-from msgsim.declare import check_now, flag, number, text
-from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution, refuse_duration
+from msgsim.bus.receivers import check_duration
+from msgsim.declare import as_tuple, check_now, flag, number, text
+from msgsim.distributions import Distribution, Fixed, Uniforms, as_distribution
 from msgsim.errors import DeclarationError
 
 KINDS: Mapping[str, str] = {
@@ -44,16 +45,6 @@ def _check_types(owner: object, attribute: "attrs.Attribute[Any]", value: object
             raise DeclarationError(f"{path}.{position}", f"{item!r} is not allowed; allowed: {allowed} (SES-EVT-2)")
 
 
-def _as_types(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-def _check_delay(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None:
-        path = f"{type(owner).__name__}.{attribute.name}"
-        refuse_duration(path, value, "is neither a number of seconds nor a distribution")
-
-
 @attrs.frozen(kw_only=True)
 class EventDestination:
     """A topic that gets events of emails.
@@ -74,9 +65,9 @@ class EventDestination:
     """
 
     topic: str = text(empty=False)
-    types: Sequence[str] = attrs.field(default=tuple(KINDS), converter=_as_types, validator=_check_types)
+    types: Sequence[str] = attrs.field(default=tuple(KINDS), converter=as_tuple, validator=_check_types)
     enabled: bool = flag(default=True)
-    delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
+    delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=check_duration)
     duplicate_rate: float = number(0.0, high=1, unit="probability", rule="SES-CFG-3")
 
     @property

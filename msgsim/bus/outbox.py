@@ -25,7 +25,6 @@ from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import (
     PROOFS,
     Receiver,
-    as_tuple,
     check_duration,
     check_proofs,
     check_receivers,
@@ -43,6 +42,7 @@ from msgsim.bus.verified import Verified, check_identities, check_identity, refu
 from msgsim.bus.warm_up import DedicatedPool
 from msgsim.declare import (
     HOUR,
+    as_tuple,
     check_epoch,
     check_name,
     check_not_ahead,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from msgsim.bus.mail import is_domain
-from msgsim.declare import DAY, HOUR, MINUTE, Sampler, as_float, check_number, flag, number
+from msgsim.declare import DAY, HOUR, MINUTE, Sampler, as_float, as_tuple, check_number, flag, number
 from msgsim.distributions import Distribution, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
 from msgsim.quotas import BULK_SENDER
@@ -89,13 +89,6 @@ def _check_outages(owner: object, attribute: "attrs.Attribute[Any]", value: obje
         check_number(f"{here}.0", pair[0], low=earlier, above=position > 0, unit="s")
         check_number(f"{here}.1", pair[1], low=pair[0], above=True, unit="s")
         earlier = pair[1]
-
-
-def as_tuple(value: Any) -> Any:
-    """A converter: one text, or a list of them."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
 def _check_domains(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

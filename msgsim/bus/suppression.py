@@ -32,16 +32,17 @@ def reasons_field(default: Any = None) -> Any:
     def convert(value: Any) -> Any:
         return tuple(value) if isinstance(value, (list, tuple)) else value
 
+    allowed = f"allowed: {', '.join(REASONS)} (SES-SUP-2)"
+
     def validate(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         path = f"{type(owner).__name__}.{attribute.name}"
         if value is None:
             return
         if not isinstance(value, tuple):
-            raise DeclarationError(path, f"{value!r} is not a list of reasons; allowed: {', '.join(REASONS)}")
+            raise DeclarationError(path, f"{value!r} is not a list of reasons; {allowed}")
         for position, reason in enumerate(value):
             if reason not in REASONS:
-                problem = f"{reason!r} is not allowed; allowed: {', '.join(REASONS)} (SES-SUP-2)"
-                raise DeclarationError(f"{path}.{position}", problem)
+                raise DeclarationError(f"{path}.{position}", f"{reason!r} is not allowed; {allowed}")
         if len(set(value)) != len(value):
             raise DeclarationError(path, f"{list(value)} names a reason twice")
 

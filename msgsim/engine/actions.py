@@ -19,7 +19,7 @@ from msgsim.bus.queue import Queue
 from msgsim.bus.suppression import REASONS
 from msgsim.bus.templates import Template, as_content
 from msgsim.bus.topic import Route, TopicFanout
-from msgsim.declare import LARGEST, choice, copied, listed, number, text
+from msgsim.declare import LARGEST, as_tuple, choice, copied, listed, number, text
 from msgsim.engine.identifiers import cause, identifying, is_identifier
 from msgsim.errors import DeclarationError, InvalidParameterValue, MessageRejected
 from msgsim.quotas import DELAY, RECIPIENTS
@@ -31,10 +31,6 @@ _TAG = re.compile("[A-Za-z0-9_-]{1,256}")
 
 class Action:
     """The base of all actions."""
-
-
-def _addresses(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else value
 
 
 def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -123,15 +119,15 @@ class SendEmail(Action):
 
     outbox: str = text(empty=False)
     to: Sequence[str] = attrs.field(
-        default="customer-{n}@example.com", converter=_addresses, validator=_check_addresses, kw_only=True
+        default="customer-{n}@example.com", converter=as_tuple, validator=_check_addresses, kw_only=True
     )
     subject: str = attrs.field(default="Message {n}", validator=_check_template, kw_only=True)
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
-    cc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
-    bcc: Sequence[str] = attrs.field(default=(), converter=_addresses, validator=_check_addresses, kw_only=True)
+    cc: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_addresses, kw_only=True)
+    bcc: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_addresses, kw_only=True)
     html: str | None = attrs.field(default=None, validator=_check_template, kw_only=True)
     list_unsubscribe: Sequence[str] = attrs.field(
-        default=(), converter=_addresses, validator=_check_addresses, kw_only=True
+        default=(), converter=as_tuple, validator=_check_addresses, kw_only=True
     )
     configuration_set: str | None = text(None, optional=True, empty=False, kw_only=True)
     tenant: str | None = text(None, optional=True, empty=False, kw_only=True)

@@ -43,6 +43,7 @@ def test_ten_destinations_at_most() -> None:
         ({"max_delivery_time": 299}, r"max_delivery_time: 299\.0 is not allowed; allowed: 300 to 50400 \[s\]"),
         ({"suppressed_reasons": "BOUNCE"}, r"suppressed_reasons: 'BOUNCE' is not a list of reasons"),
         ({"suppressed_reasons": ["BOUNCE", 1]}, r"suppressed_reasons\.1: 1 is not allowed; allowed: BOUNCE, COMPLAINT"),
+        ({"suppressed_reasons": ["BOUNCE"] * 2}, r"suppressed_reasons: \['BOUNCE', 'BOUNCE'\] names a reason twice"),
         ({"pool": ""}, r"pool: must not be empty"),
         ({"events": [1]}, r"events\.0: 1 is not an EventDestination"),
     ],
