@@ -53,9 +53,9 @@ class Verification:
             self._confirmed_at, self._expires_at = inf, now + self.allowed
 
     def confirm(self, at: float) -> None:
-        """It is going to be found at `at` [s], if somebody still waits for it then."""
+        """It is going to be found at `at` [s], or before if that is known, if somebody still waits for it then."""
         if self.state in {"PENDING", "TEMPORARY_FAILURE"} and at < self._expires_at:
-            self._confirmed_at = at
+            self._confirmed_at = min(self._confirmed_at, at)
 
     def lose(self, now: float) -> None:
         """What was found is gone again."""
@@ -255,7 +255,7 @@ class Identities:
         if domain is None:
             identity.mail_from = None
             return
-        lower = domain.lower()
+        lower = domain.lower() if isinstance(domain, str) else ""
         if not is_domain(lower) or not lower.endswith(f".{identity.domain}"):
             raise InvalidParameterValue(
                 f"Provided MAIL-FROM domain <{domain}> is not subdomain of the domain of the identity <{written}>"
@@ -295,6 +295,8 @@ class Identities:
             raise InvalidParameterValue(f"origin={origin!r} is not allowed; allowed: AWS_SES, EXTERNAL (SES-IDN-2)")
         if key_bits not in KEY_BITS:
             raise InvalidParameterValue(f"key_bits={key_bits!r} is not allowed; allowed: 1024, 2048 (SES-IDN-2)")
+        if not isinstance(signing, bool):
+            raise InvalidParameterValue(f"signing={signing!r} is neither true nor false")
         identity.signing, identity.dkim_origin, identity.key_bits = signing, origin, key_bits
 
     # ------------------------------------------------------------ sending
@@ -401,6 +403,8 @@ def canonical(written: str) -> str:
     Raises:
         InvalidParameterValue: it is neither an address nor a domain.
     """
+    if not isinstance(written, str):
+        raise InvalidParameterValue(f"{written!r} is neither an address nor a domain")
     if is_domain(written):
         return written.lower()
     try:

@@ -3,6 +3,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from itertools import repeat
 from math import inf
@@ -17,6 +18,7 @@ from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
 from msgsim.bus.email_templates import EmailTemplate, TemplatedEmail
 from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.emails import outline
+from msgsim.bus.identities import Identities, canonical
 from msgsim.bus.mail import Email, EmailContent, Record, SentMail, check_email
 from msgsim.bus.mailbox_simulator import simulated
 from msgsim.bus.message import EPOCH, format_id, id_base
@@ -38,7 +40,7 @@ from msgsim.bus.suppression import (
     reasons_field,
 )
 from msgsim.bus.terms import Terms
-from msgsim.bus.verified import Verified, check_identities, check_identity, refuse_unverified
+from msgsim.bus.verified import check_identities, check_identity, refuse_unverified
 from msgsim.bus.warm_up import DedicatedPool
 from msgsim.declare import (
     HOUR,
@@ -253,6 +255,10 @@ class Outbox:
             return self.max_24_hour_send
         return SANDBOX_24_HOUR_SEND.high if self.sandbox else inf
 
+    def is_usual(self, sender: str) -> bool:
+        """Whether an address, with or without a name, is the `sender` of this outbox, which needs no verification."""
+        return sender == self.sender or canonical(sender) == canonical(self.sender)
+
     def check_sandbox(self, email: Email, covers: Callable[[str], bool] | None = None) -> None:
         """Refuse what the sandbox does not send.
 
@@ -267,8 +273,9 @@ class Outbox:
         Source: SES-QUO-1, SES-IDN-1.
         """
         check_email(email)
-        covers = Verified(self.verified).covers if covers is None else covers
-        sender = () if email.sender is None or email.sender == self.sender else (email.sender,)
+        if covers is None:
+            covers = partial(Identities(self.verified).covers, now=0.0)
+        sender = () if email.sender is None or self.is_usual(email.sender) else (email.sender,)
         to = [written for written in email.recipients if simulated(listed_address(written)) is None]
         refuse_unverified([written for written in (*sender, *to) if not covers(written)])
 
@@ -689,7 +696,7 @@ class SendingAccount(Standing):
 
     def _check_sender(self, email: Email, now: float) -> None:
         sender = email.sender
-        if sender is None or sender == self.outbox.sender or not self.identities.in_use:
+        if sender is None or not self.identities.in_use or self.outbox.is_usual(sender):
             return
         if not self.outbox.sandbox or self.identities.covers(sender, now):
             self.identities.envelope(sender, now)

@@ -1,6 +1,6 @@
-"""Verified identities: the addresses and domains that an account may send from, and in the sandbox to."""
+"""What may be declared as verified, and the refusal of what is not; `Identities` knows which addresses are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgsim.bus.mail import is_domain, parse_address
 from msgsim.errors import DeclarationError, MessageRejected
@@ -27,42 +27,6 @@ def check_identities(path: str, identities: Sequence[str]) -> None:
     for position, identity in enumerate(identities):
         if not is_domain(identity):
             check_identity(f"{path}.{position}", identity)
-
-
-def _canonical(identity: str) -> str:
-    """An identity as it is compared: the domain in lower case (SES-IDN-1)."""
-    if is_domain(identity):
-        return identity.lower()
-    _, local, domain = parse_address(identity)
-    return f"{local}@{domain.lower()}"
-
-
-def _domains(domain: str) -> list[str]:
-    """A domain and those above it."""
-    labels = domain.split(".")
-    return [".".join(labels[first:]) for first in range(len(labels))]
-
-
-class Verified:
-    """A set of identities.
-
-    Args:
-        identities: addresses, and domains with all that is below them (SES-IDN-1).
-    """
-
-    __slots__ = ("_known",)
-
-    def __init__(self, identities: Iterable[str]) -> None:
-        self._known = frozenset(map(_canonical, identities))
-
-    def covers(self, written: str) -> bool:
-        """Whether an address is verified, by itself or by its domain."""
-        address = _canonical(written)
-        return address in self._known or self.owns(address)
-
-    def owns(self, address: str) -> bool:
-        """Whether an address is in a verified domain: what bounces there does no harm (SES-BNC-4)."""
-        return not self._known.isdisjoint(_domains(address.rpartition("@")[2].lower()))
 
 
 def refuse_unverified(unverified: Sequence[str]) -> None:

@@ -55,6 +55,14 @@ class TestVerification:
         assert identities.state("late.org", 3 * DAY) == "FAILED"
 
     @pytest.mark.rule("SES-IDN-1")
+    @pytest.mark.parametrize("again", [0, 5, 500])
+    def test_to_publish_records_again_makes_nothing_later(self, again: float) -> None:
+        identities = created(SHOP)
+        identities.confirm(SHOP, 0, found_after=100)
+        identities.confirm(SHOP, 10, found_after=again)
+        assert identities.next_deadline() == (None if not again else 10 + again if again < 90 else 100)
+
+    @pytest.mark.rule("SES-IDN-1")
     def test_records_that_are_gone_are_looked_for_before_it_fails(self) -> None:
         identities = Identities([SHOP, "other.org"])
         for at in (10, 20):
@@ -110,8 +118,8 @@ class TestNames:
             identities.state(SHOP, 0)
         assert identities.create(SHOP, 0).state == "PENDING"
 
-    @pytest.mark.parametrize("name", ["", "a b", "a@b@c", "x.org\n", "@x.org"])
-    def test_what_is_no_identity(self, name: str) -> None:
+    @pytest.mark.parametrize("name", ["", "a b", "a@b@c", "x.org\n", "@x.org", 5, None])
+    def test_what_is_no_identity(self, name: Any) -> None:
         with pytest.raises(InvalidParameterValue, match="nor a domain"):
             Identities().create(name, 0)
 
@@ -144,6 +152,14 @@ class TestCovering:
         assert identities.covering("x@org", 0) is None
         identities.confirm("me@a.b.shop.org", 1)
         assert identities.covering("me@A.b.shop.org", 1) is identities["me@a.b.shop.org"]
+
+    @pytest.mark.rule("SES-IDN-1")
+    def test_a_domain_covers_what_is_below_it_and_an_address_itself(self) -> None:
+        verified = Identities(["Ann@Example.com", "Shop.org"])
+        for address in ("Ann@example.COM", "x@shop.org", "Eve <x@a.b.SHOP.org>"):
+            assert verified.covers(address, 0)
+        for address in ("ann@example.com", "x@example.com", "x@myshop.org", "x@org"):
+            assert not verified.covers(address, 0)
 
     @pytest.mark.rule("SES-BNC-4")
     def test_addresses_are_owned_by_domains_only(self) -> None:
@@ -197,6 +213,8 @@ class TestSettings:
         ("call", "given", "problem"),
         [
             ("put_mail_from", {"domain": "shop.org"}, r"<shop\.org> is not subdomain of the domain"),
+            ("put_mail_from", {"domain": 5}, "<5> is not subdomain"),
+            ("put_dkim", {"signing": "no"}, "signing='no' is neither true nor false"),
             ("put_mail_from", {"domain": "a..shop.org"}, "is not subdomain"),
             ("put_mail_from", {"domain": BOUNCES, "on_failure": "STOP"}, "'STOP' is not allowed; allowed: USE_DEF"),
             ("put_dkim", {"origin": "MINE"}, "'MINE' is not allowed; allowed: AWS_SES, EXTERNAL"),

@@ -276,6 +276,14 @@ class TestSandbox:
             with pytest.raises(MessageRejected, match=rf": {re.escape(address)}$"):
                 outbox.check_sandbox(Email(address))
 
+    @pytest.mark.rule("SES-SND-2")
+    @pytest.mark.parametrize("sandbox", [False, True])
+    def test_the_usual_sender_counts_as_verified_however_it_is_written(self, sandbox: bool) -> None:
+        account = SendingAccount(Outbox(sender="Me <me@example.com>", verified=["shop.org"], sandbox=sandbox))
+        assert account.send_email(Email("ann@shop.org", sender="My Shop <me@EXAMPLE.com>"), 0.0)
+        with pytest.raises(MessageRejected, match=r": Me <Me@example\.com>$"):
+            account.send_email(Email("ann@shop.org", sender="Me <Me@example.com>"), 2.0)
+
     def test_the_trusted_path_looks_at_addresses_there_too(self) -> None:
         class Greeting:
             def render(self, message: str, now: float) -> Email:
