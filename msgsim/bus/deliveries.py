@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgsim.bus.authentication import proofs_of
 from msgsim.bus.email_events import EmailEvent, Mailing
+from msgsim.bus.email_templates import TemplatedEmail
+from msgsim.bus.emails import Email
 from msgsim.bus.mailbox_simulator import BOUNCE as SCENE_BOUNCE
 from msgsim.bus.mailbox_simulator import COMPLAINT as SCENE_COMPLAINT
 from msgsim.bus.mailbox_simulator import OUT_OF_OFFICE, SUPPRESSED
@@ -38,8 +40,9 @@ TEST_VIRUS = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 
 
 def is_infected(content: object) -> bool:
-    """Whether an email has a file with the test virus; not known of what only renders one (SES-SND-9)."""
-    return any(TEST_VIRUS in attachment.content for attachment in getattr(content, "attachments", ()))
+    """Whether an email has a file with the test virus; what only renders one for a message has no files (SES-SND-9)."""
+    email = content.email if isinstance(content, TemplatedEmail) else content
+    return isinstance(email, Email) and any(TEST_VIRUS in attachment.content for attachment in email.attachments)
 
 
 class Addressee(NamedTuple):
@@ -204,7 +207,7 @@ class Deliveries(Outcomes):
         self._tell("Send", now, everyone, {}, mailing, origin)
         if is_infected(content):
             self._account.infected += len(everyone)
-            self._account.statistics.count(now, rejects=len(everyone))
+            self._account.note_reject(len(everyone), now)
             self._tell("Reject", now, everyone, {"reason": "Bad content"}, mailing, origin)
             return
         delay = self._draw_delivery_delay

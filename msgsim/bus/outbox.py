@@ -34,7 +34,7 @@ from msgsim.bus.receivers import (
 )
 from msgsim.bus.reputation import HEALTHY, SHUTDOWN, ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
-from msgsim.bus.standing import Standing
+from msgsim.bus.standing import Standing, seen_at
 from msgsim.bus.suppression import (
     listed_address,
     reasons_field,
@@ -479,7 +479,7 @@ class SendingAccount(Standing):
                 the sandbox does not send to one of its recipients (SES-SND-2).
             MailFromDomainNotVerified: its sender's MAIL FROM domain is not, and is to stop emails then (SES-IDN-2).
             SendingPaused: the account is paused, or the configuration set (SES-REP-3).
-            InvalidParameterValue: `email` is no Email, or `terms` no Terms.
+            InvalidParameterValue: `email` is no Email, `terms` are no Terms, or `templated` is no TemplatedEmail.
             Throttled: "Daily message quota exceeded" or "Maximum sending rate exceeded", in this order: the limit that
                 lasts longer is named first. The service does not publish its order.
             TimeRanBackwards: `now` is earlier than at the last call.
@@ -488,6 +488,8 @@ class SendingAccount(Standing):
             raise InvalidParameterValue(f"{self.name}: email={email!r} is not an Email")
         if not isinstance(terms, Terms | None):
             raise InvalidParameterValue(f"{self.name}: terms={terms!r} are none; SendingAccount.terms makes them")
+        if not isinstance(templated, TemplatedEmail | None):
+            raise InvalidParameterValue(f"{self.name}: templated={templated!r} is not a TemplatedEmail")
         self.advance(now)
         recipients = len(email.recipients)
         try:
@@ -635,7 +637,7 @@ class SendingAccount(Standing):
         growth = self.outbox.quota_growth
         assert growth is not None, "only growth plans a review"  # noqa: S101 - for the type checker
         self._turn(at // 1.0)
-        healthy = self.reputation is None or self.reputation.status(at) == HEALTHY
+        healthy = self.reputation is None or self.reputation.status(seen_at(self.reputation, at)) == HEALTHY
         if healthy and not self.paused and self._used >= growth.use * self._daily_quota:
             quota, rate = growth.grown(self._daily_quota, self._rate)
             if (quota, rate) == (self._daily_quota, self._rate):

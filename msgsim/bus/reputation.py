@@ -95,6 +95,7 @@ class Reputation:
     Attributes:
         policy: as given.
         changes: when its status changed [s], and to what, in order.
+        now: the time of the last call [s]; -inf before the first.
 
     Source: SES-REP-1 ... SES-REP-3. Cost: O(1) per report; memory O(bounces and complaints in the window).
     """
@@ -107,13 +108,13 @@ class Reputation:
         "_due",
         "_first_day",
         "_next_day",
-        "_now",
         "_over_since",
         "_sent",
         "_standing",
         "_volume",
         "changes",
         "name",
+        "now",
         "policy",
     )
 
@@ -122,7 +123,7 @@ class Reputation:
         self.name = name
         self.changes: list[tuple[float, str]] = []
         self._standing = HEALTHY
-        self._now = -inf
+        self.now = -inf
         self._sent = self._begin = 0
         self._bounces: deque[int] = deque()
         self._complaints: deque[int] = deque()
@@ -244,8 +245,8 @@ class Reputation:
         Raises:
             TimeRanBackwards: `now` is earlier than at the last call.
         """
-        check_now(self.name, now, self._now)
-        self._now = now
+        check_now(self.name, now, self.now)
+        self.now = now
         while self._due is not None and self._due <= now:
             due = self._due
             if self._standing == SHUTDOWN:

@@ -35,14 +35,17 @@ class SendStatistics:
     Args:
         name: for errors.
 
+    Attributes:
+        now: the time of the last call [s]; -inf before the first.
+
     Source: SES-REP-4. Cost: O(1) per count; at most 1,345 quarters are kept.
     """
 
-    __slots__ = ("_now", "_points", "name")
+    __slots__ = ("_points", "name", "now")
 
     def __init__(self, name: str = "statistics") -> None:
         self.name = name
-        self._now = -inf
+        self.now = -inf
         self._points: deque[list[float]] = deque()
 
     def count(
@@ -75,8 +78,8 @@ class SendStatistics:
         return [SendDataPoint(begin, *map(int, counts)) for begin, *counts in self._points]
 
     def _advance(self, now: float) -> None:
-        check_now(self.name, now, self._now)
-        self._now = now
+        check_now(self.name, now, self.now)
+        self.now = now
         points = self._points
         while points and points[0][0] + _WIDTH + _KEPT <= now:
             points.popleft()

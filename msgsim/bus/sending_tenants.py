@@ -5,7 +5,7 @@ from math import inf
 import attrs
 
 from msgsim.bus.reputation import GOOD, PAUSE, REVIEW, Reputation, ReputationPolicy
-from msgsim.declare import check_now, choice, instance
+from msgsim.declare import choice, instance
 
 STANDARD, STRICT, NONE = "STANDARD", "STRICT", "NONE"
 ENABLED, DISABLED, REINSTATED = "ENABLED", "DISABLED", "REINSTATED"
@@ -52,7 +52,7 @@ class TenantStanding:
     Source: SES-TEN-1. Cost: O(1) per report.
     """
 
-    __slots__ = ("_now", "_status", "changes", "name", "reputation", "tenant")
+    __slots__ = ("_status", "changes", "name", "reputation", "tenant")
 
     def __init__(self, tenant: SendingTenant, name: str = "tenant") -> None:
         self.tenant = tenant
@@ -60,10 +60,14 @@ class TenantStanding:
         self.reputation = Reputation(tenant.reputation, name)
         self.changes: list[tuple[float, str]] = []
         self._status = ENABLED
-        self._now = -inf
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self._status}>"
+
+    @property
+    def now(self) -> float:
+        """The time of the last call [s]; -inf before the first."""
+        return self.reputation.now
 
     @property
     def status(self) -> str:
@@ -115,8 +119,7 @@ class TenantStanding:
             self._turn(ENABLED, now)
 
     def _turn(self, status: str, now: float) -> None:
-        check_now(self.name, now, self._now)
-        self._now = now
+        self.reputation.advance(now)
         if status != self._status:
             self._status = status
             self.changes.append((now, status))

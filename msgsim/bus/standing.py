@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.email_templates import EmailTemplate
+from msgsim.bus.emails import check_tags
 from msgsim.bus.identities import Identities
 from msgsim.bus.outcomes import Books
 from msgsim.bus.reputation import HEALTHY, SHUTDOWN, Reputation, ReputationPolicy
@@ -110,10 +111,12 @@ class Standing(Books, ABC):
 
         Raises:
             UnknownName: there is no such configuration set or tenant (SES-SND-4).
-            InvalidParameterValue: `tags` are no table.
+            InvalidParameterValue: `tags` are no table, or a name or value cannot be (SES-SND-7).
         """
-        if not isinstance(tags, Mapping | None):
+        pairs = tuple(tags.items()) if isinstance(tags, Mapping) else ()
+        if not isinstance(tags, Mapping | None) or not all(isinstance(each, str) for pair in pairs for each in pair):
             raise InvalidParameterValue(f"{self.name}: tags={tags!r} is not a table of names and values (SES-SND-7)")
+        check_tags(pairs)
         name = self.outbox.configuration_set if configuration_set is None else configuration_set
         declared = ConfigurationSet()
         if name is not None:
@@ -263,19 +266,28 @@ class Standing(Books, ABC):
 
     def note_sent(self, terms: Terms, now: float) -> None:
         """An email has left for one recipient, or would have but for the global list."""
-        self.statistics.count(now, delivery_attempts=1)
+        self.statistics.count(seen_at(self.statistics, now), delivery_attempts=1)
         for judge in terms.judges:
-            judge.record_sent(1, now)
+            judge.record_sent(1, seen_at(judge, now))
+
+    def note_reject(self, recipients: int, now: float) -> None:
+        """An email has been accepted and then not sent for what is in it (SES-SND-9)."""
+        self.statistics.count(seen_at(self.statistics, now), rejects=recipients)
 
     def note_bounce(self, address: str, terms: Terms, now: float) -> None:
         """It turned out that an address does not exist: that is bad outside of one's own domains (SES-BNC-4)."""
-        self.statistics.count(now, bounces=1)
+        self.statistics.count(seen_at(self.statistics, now), bounces=1)
         if not self.identities.owns(address, now):
             for judge in terms.judges:
-                judge.record_bounce(now)
+                judge.record_bounce(seen_at(judge, now))
 
     def note_complaint(self, terms: Terms, now: float) -> None:
         """A recipient has complained."""
-        self.statistics.count(now, complaints=1)
+        self.statistics.count(seen_at(self.statistics, now), complaints=1)
         for judge in terms.judges:
-            judge.record_complaint(now)
+            judge.record_complaint(seen_at(judge, now))
+
+
+def seen_at(books: SendStatistics | Judge, now: float) -> float:
+    """When something of `now` is seen there: outcomes that are counted late must not go back behind the last look."""
+    return max(now, books.now)

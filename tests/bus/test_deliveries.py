@@ -17,6 +17,7 @@ from msgsim.bus import deliveries
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.deliveries import RETURN_AFTER
 from msgsim.bus.email_events import EmailEvent
+from msgsim.bus.email_templates import EmailTemplate, TemplatedEmail
 from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.emails import Attachment
 from msgsim.bus.outbox import DELAY_NOTICE, Email, Outbox, SendingAccount
@@ -181,6 +182,10 @@ class TestLost:
         plain = SendingAccount(Outbox())
         plain.send_email(Email("ann@x.org", attachments=virus), 0.0)
         assert (done(plain).infected, plain.delivered, plain.rejected) == (1, 0, 0)
+        filled = Email("ann@x.org", attachments=virus)
+        plain = SendingAccount(Outbox())
+        plain.send_email(filled, 0.0, templated=TemplatedEmail(EmailTemplate(subject="Hi"), {}, filled))
+        assert (done(plain).infected, plain.delivered) == (1, 0)
         account, heard = opened()
         assert account.send_email(Email(["ann@x.org", "bob@x.org"], attachments=virus), 0.0)
         assert heard.kinds == ["Send", "Reject"]

@@ -198,6 +198,8 @@ class TestAcceptance:
             SendingAccount(Outbox(), 3)  # type: ignore[arg-type]
         with pytest.raises(DeclarationError, match=r"^SendingAccount\.epoch: .* \(up to the year 9999\)$"):
             SendingAccount(Outbox(), epoch=1e15)
+        with pytest.raises(InvalidParameterValue, match="ses: templated=5 is not a TemplatedEmail"):
+            SendingAccount(Outbox()).send_email(ANN, 0.0, templated=5)  # type: ignore[arg-type]
         with pytest.raises(InvalidParameterValue, match="ses: email='x' is not an Email"):
             SendingAccount(Outbox()).send_email("x", 1)  # type: ignore[arg-type]
 

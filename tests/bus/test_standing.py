@@ -9,6 +9,7 @@ import pytest
 
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.outbox import Email, Outbox, SendingAccount
+from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import Receiver
 from msgsim.bus.reputation import ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
@@ -99,6 +100,11 @@ class TestTerms:
                 call()
         with pytest.raises(InvalidParameterValue, match=r"^ses: tags=3 is not a table of names and values"):
             account.terms(tags=3)  # type: ignore[arg-type]
+        for tags in ({"a": 3}, {3: "a"}):
+            with pytest.raises(InvalidParameterValue, match=r"^ses: tags=.* is not a table of names and values"):
+                account.terms(tags=tags)  # type: ignore[arg-type]
+        with pytest.raises(InvalidParameterValue, match=r"^Invalid tag value <c d>"):
+            account.terms(tags={"ab": "c d"})
         with pytest.raises(InvalidParameterValue, match=r"^ses: terms=3 are none; SendingAccount\.terms makes them$"):
             account.send_email(ANN, 0.0, terms=3)  # type: ignore[arg-type]
 
@@ -170,6 +176,32 @@ class TestPauses:
         account = opened(receivers=[GONE], complaint_rate=1, suppressed_reasons=[])
         account.send_email(Email(["x@gone.org", "ann@x.org"]), 10.0)
         assert [tuple(point) for point in account.statistics.points(10.0)] == [(0.0, 2, 1, 1, 0)]
+
+    @pytest.mark.rule("SES-REP-4")
+    @pytest.mark.rule("SES-TEN-1")
+    def test_outcomes_that_are_counted_after_a_look_are_counted_as_of_that_look(self) -> None:
+        account = opened(
+            receivers=[GONE],
+            delivery_delay=5,
+            complaint_rate=1,
+            reputation=ReputationPolicy(),
+            tenants={"acme": SendingTenant(reputation=attrs.evolve(STRICT, grace=DAY))},
+            max_24_hour_send=2,
+            quota_growth=QuotaGrowth(every=50),
+        )
+        account.send_email(Email(["x@gone.org", "ann@x.org"]), 0.0, terms=account.terms(tenant="acme"))
+        assert account.reputation is not None
+        tenant = account.tenants["acme"]
+        account.statistics.points(1_000.0)
+        account.reputation.status(1_000.0)
+        tenant.enable(1_000.0)
+        account.advance(1_000.0)
+        account.check()
+        points = [tuple(point) for point in account.statistics.points(1_000.0)]
+        assert points == [(0.0, 2, 0, 0, 0), (900.0, 0, 1, 1, 0)]
+        assert (account.reputation.bounce_rate, account.reputation.complaint_rate) == (0.5, 0.5)
+        assert tenant.changes == [(1_000.0, "DISABLED")]
+        assert [at for at, _, _ in account.quota_changes] == [50.0, 100.0]
 
 
 class TestList:
