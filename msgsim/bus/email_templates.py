@@ -50,12 +50,10 @@ class Rendered(NamedTuple):
     html: str | None
 
 
-def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None:
-        path = f"{type(owner).__name__}.{attribute.name}"
-        if not isinstance(value, str):
-            raise DeclarationError(path, f"{value!r} is not a text")
-        parse(value, path)
+def _parsed(template: "EmailTemplate") -> dict[str, tuple[Part, ...]]:
+    """The texts of a template, taken apart once for all its emails."""
+    texts = {"subject": template.subject, "text": template.text, "html": "" if template.html is None else template.html}
+    return {name: parse(source, f"{type(template).__name__}.{name}") for name, source in texts.items()}
 
 
 @attrs.frozen(kw_only=True)
@@ -72,10 +70,13 @@ class EmailTemplate:
         DeclarationError: the braces or blocks do not match, or it is too large (SES-QUO-8).
     """
 
-    subject: str = attrs.field(default="", validator=_check_template)
-    text: str = attrs.field(default="", validator=_check_template)
-    html: str | None = attrs.field(default=None, validator=_check_template)
+    subject: str = ""
+    text: str = ""
+    html: str | None = None
     escape: bool = flag(default=True)
+    _parts: Mapping[str, tuple[Part, ...]] = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_parsed, takes_self=True)
+    )
 
     def __attrs_post_init__(self) -> None:
         size = sum(len(each.encode(errors="replace")) for each in (self.subject, self.text, self.html or ""))
@@ -97,12 +98,15 @@ class EmailTemplate:
         Cost: O(what is produced), and not more than the size of the largest email.
         """
         room = [int(MESSAGE_BYTES.high)]
-        subject = _filled(self.subject, data, room, escaped=False)
+        subject = self._filled("subject", data, room)
         if NOT_IN_HEADERS.search(subject):
             raise RenderingFailure("The subject has a line break or control character after rendering.")
-        body = _filled(self.text, data, room, escaped=False)
-        html = None if self.html is None else _filled(self.html, data, room, escaped=self.escape)
+        body = self._filled("text", data, room)
+        html = None if self.html is None else self._filled("html", data, room, escaped=self.escape)
         return Rendered(subject, body, html)
+
+    def _filled(self, name: str, data: Mapping[str, Any], room: list[int], *, escaped: bool = False) -> str:
+        return "".join(_render(self._parts[name], ({"this": data, **data},), room, escaped=escaped))
 
 
 @attrs.frozen
@@ -151,8 +155,10 @@ def parse(source: str, path: str = "template") -> tuple[Part, ...]:
     """Take a template apart.
 
     Raises:
-        DeclarationError: braces or blocks that do not match, or blocks too deep in one another.
+        DeclarationError: no text, braces or blocks that do not match, or blocks too deep in one another.
     """
+    if not isinstance(source, str):
+        raise DeclarationError(path, f"{source!r} is not a text")
     stack: list[tuple[str, str, list[Part], list[Part] | None]] = [("", "", [], None)]
     for kind, word in _pieces(source):
         name, subject, inner, other = stack[-1]
@@ -194,13 +200,9 @@ def _pieces(source: str) -> Iterator[tuple[str, str]]:
         if _PATH.fullmatch(word) and word != "else":
             yield ("value" if found["raw"] is None else "raw"), word
         else:
-            yield "tag", word
+            yield "tag", word if found["raw"] is None else f"{{{word}}}"
     if end < len(source):
         yield "text", source[end:]
-
-
-def _filled(source: str, data: Mapping[str, Any], room: list[int], *, escaped: bool) -> str:
-    return "".join(_render(parse(source), ({"this": data, **data},), room, escaped=escaped))
 
 
 def _render(

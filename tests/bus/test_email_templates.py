@@ -108,6 +108,8 @@ def test_a_subject_of_several_lines_is_a_failure() -> None:
         "{{#if a}}{{/each}}",
         "{{#unless a}}{{/unless}}",
         "{{#if}}{{/if}}",
+        "{{#if a}}{{{else}}}{{/if}}",
+        "{{{#if a}}}{{/if}}",
         "{{a b}}",
         "{{}}",
         "{{> partial}}",
@@ -123,6 +125,8 @@ def test_what_is_no_template_is_refused(source: str) -> None:
 def test_a_template_is_text_of_500_kb_at_most() -> None:
     with pytest.raises(DeclarationError, match=r"EmailTemplate\.text: 5 is not a text"):
         EmailTemplate(text=5)  # type: ignore[arg-type]
+    with pytest.raises(DeclarationError, match=r"EmailTemplate\.subject: None is not a text"):
+        EmailTemplate(subject=None)  # type: ignore[arg-type]
     EmailTemplate(text="x" * 512_000)
     with pytest.raises(DeclarationError, match=r"512001 bytes; allowed: 512000 \(SES-QUO-8\)"):
         EmailTemplate(text="x" * 512_000, subject="x")
