@@ -8,7 +8,7 @@ from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
 
-from msgsim.bus.email_events import EventSource
+from msgsim.bus.email_events import EmailEvent, EventSource
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.message import EPOCH, format_id
@@ -146,6 +146,12 @@ class Account:
             {each: StoredTemplate(template, 0.0) for each, template in declared.templates.items()}
         )
         self._now = -inf
+        self.listen()
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for slot, value in state[1].items():
+            setattr(self, slot, value)
+        self.listen()
 
     def __repr__(self) -> str:
         return f"<Account {self.account_id} {self.region} queues={len(self.queues)} topics={len(self.topics)}>"
@@ -261,6 +267,21 @@ class Account:
         """Let a topic go with its subscriptions; deliveries under way are lost (SNS-TOP-3)."""
         del self.topics[name]
         self._topic_records[name] = TopicRecord(made=self.topic_record(name).made)
+
+    def listen(self) -> None:
+        """Publish events of emails from now on, if a configuration set has a destination and nobody hears of them."""
+        wanted = any(declared.events for declared in self.outbox.configuration_sets.values())
+        if wanted and self.outbox.on_event is None:
+            self.outbox.on_event = self.publish_event
+
+    def publish_event(self, event: EmailEvent, origin: int, origin_at: float) -> None:
+        """Publish an event to the topics of its email's set; a topic that is gone gets nothing (SES-CFG-2)."""
+        name = event.mail.configuration_set
+        declared = None if name is None else self.outbox.configuration_sets.get(name)
+        for destination in () if declared is None else declared.events:
+            topic = self.topics.get(destination.topic)
+            if topic is not None and destination.wants(event.kind):
+                topic.route(None).publish(event, event.at, origin, origin_at)
 
     @property
     def tokens(self) -> dict[str, str]:

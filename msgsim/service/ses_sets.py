@@ -6,7 +6,6 @@ from typing import Any
 import attrs
 
 from msgsim.bus.configuration_set import ConfigurationSet, check_set_name
-from msgsim.bus.email_events import EmailEvent
 from msgsim.bus.event_destinations import KINDS, EventDestination
 from msgsim.errors import DeclarationError, ServiceError
 from msgsim.service.account import Account
@@ -43,6 +42,7 @@ def delete_configuration_set(account: Account, params: Mapping[str, Any], _: flo
     name = params["ConfigurationSetName"]
     configuration_set_of(account, name)
     del account.outbox.configuration_sets[name]
+    account.outbox.reputations.pop(name, None)
     account.emails.destinations.pop(name, None)
     return {}
 
@@ -110,22 +110,7 @@ def _put(account: Account, name: str, destinations: Mapping[str, EventDestinatio
     except DeclarationError as error:
         raise ServiceError("LimitExceededException", str(error)) from error
     account.emails.destinations[name] = list(destinations)
-    if live.on_event is None:
-
-        def hear(event: EmailEvent, origin: int, origin_at: float) -> None:
-            publish_event(account, event, origin, origin_at)
-
-        live.on_event = hear
-
-
-def publish_event(account: Account, event: EmailEvent, origin: int, origin_at: float) -> None:
-    """Publish an event to the topics of its email's set; a topic that is gone gets nothing (SES-CFG-2)."""
-    name = event.mail.configuration_set
-    declared = None if name is None else account.outbox.configuration_sets.get(name)
-    for destination in () if declared is None else declared.events:
-        topic = account.topics.get(destination.topic)
-        if topic is not None and destination.wants(event.kind):
-            topic.route(None).publish(event, event.at, origin, origin_at)
+    account.listen()
 
 
 def _made(account: Account, given: Mapping[str, Any]) -> EventDestination:

@@ -1,5 +1,6 @@
 """SES: configuration sets and their event destinations."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -42,6 +43,28 @@ def test_events_go_to_the_topics_of_the_account() -> None:
     client("DeleteTopic", 2, TopicArn=arn)
     client.send(2, ConfigurationSetName="s")
     assert client.events(2) == []
+
+
+@pytest.mark.rule("SES-CFG-2")
+@pytest.mark.parametrize("copied", [False, True])
+def test_so_do_those_of_declared_sets_also_in_a_copy_of_the_account(copied: bool) -> None:
+    declared = ConfigurationSet(events=[EventDestination(topic="feedback", types="bounce")])
+    client = Emails(configuration_sets={"s": declared}, delivery_delay=5)
+    client.listen()
+    client.send(1, to="bounce@simulator.amazonses.com", ConfigurationSetName="s")
+    if copied:
+        client.account = copy.deepcopy(client.account)
+    assert [each["eventType"] for each in client.events(6)] == ["Bounce"]
+
+
+def test_a_set_that_is_made_again_has_rates_of_its_own() -> None:
+    client = Emails()
+    for _ in range(2):
+        client("CreateConfigurationSet", ConfigurationSetName="s", ReputationOptions={"ReputationMetricsEnabled": True})
+        client.send(ConfigurationSetName="s")
+        assert client.account.outbox.reputations["s"].volume == 1
+        client("DeleteConfigurationSet", ConfigurationSetName="s")
+        assert not client.account.outbox.reputations
 
 
 def test_a_set_that_is_gone_tells_nobody() -> None:
