@@ -172,9 +172,10 @@ class Deliveries(Outcomes):
         self._draw_full_time = self._samplers(lambda receiver: receiver.full_time)
         self._draw_reading_delay = self._samplers(lambda receiver: receiver.reading_delay)
 
-    def _samplers(self, of: Callable[[Receiver], Any]) -> dict[Receiver, Sampler]:
+    def _samplers(self, of: Callable[[Receiver], Any]) -> dict[Sequence[str], Sampler]:
+        """By the domains of receivers, which no two share: a hash of those, not of all that a receiver is."""
         receivers = self._outbox.receivers
-        return {receiver: of(receiver).sampler(self._rng) for receiver in receivers if of(receiver) is not None}
+        return {receiver.domains: of(receiver).sampler(self._rng) for receiver in receivers if of(receiver) is not None}
 
     # ------------------------------------------------------------ acceptance
 
@@ -365,7 +366,7 @@ class Deliveries(Outcomes):
         if not (parcel.mailbox.full and parcel.mailbox.exists):
             return at
         server = parcel.server
-        return server.full_until(parcel.address, at, self._draw_full_time.get(server.receiver))
+        return server.full_until(parcel.address, at, self._draw_full_time.get(server.receiver.domains))
 
     def _offer(self, parcel: Parcel, at: float) -> None:
         """An attempt at a receiver that has room for the email; it may be too fast, unwelcome, or at a bad moment."""
@@ -497,7 +498,7 @@ class Deliveries(Outcomes):
         self._tell_bounce(parcel, at, "Transient", "General", "2.0.0", "250 2.0.0 automatic reply")
 
     def _plan_reading(self, parcel: Parcel, at: float, step: int) -> None:
-        delay = self._draw_reading_delay.get(parcel.server.receiver)
+        delay = self._draw_reading_delay.get(parcel.server.receiver.domains)
         self._plan(at + delay() if delay else at, step, parcel, parcel.origin_at)
 
     def _open(self, parcel: Parcel, at: float) -> None:

@@ -1,6 +1,6 @@
 """Lists of addresses that are not sent to: an account's or a tenant's own, and that of the service for all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -141,13 +141,6 @@ class SuppressionList:
         """Drop a complaint: the recipient says that it was none (SES-SUP-4). A bounce stays."""
         if self.reason(address) == COMPLAINT:
             del self._entries[address]
-
-    def select(
-        self, reasons: Iterable[str] = REASONS, since: float = -inf, until: float = inf
-    ) -> list[SuppressedDestination]:
-        """The entries with these reasons that were put there in [since, until], in the order in which they came."""
-        wanted = tuple(reasons)
-        return [entry for entry in self._entries.values() if entry.reason in wanted and since <= entry.since <= until]
 
     def clear(self, until: float = inf) -> None:
         """Take off what was put there until then [s] (SES-SUP-5). Cost: O(entries)."""

@@ -284,6 +284,12 @@ class TestBounces:
         assert (bounce["bounceType"], bounce["bounceSubType"]) == ("Transient", "CustomTimeoutExceeded")
         assert "unable to deliver in 5 minutes" in bounce["diagnosticCode"]
 
+    def test_nothing_is_tried_at_the_time_limit_itself(self) -> None:
+        account, heard = opened(Receiver(outages=[(0, 400)]), max_delivery_time=420)
+        account.send_email(ANN, 0.0)  # tried at 0, 60 and 180 s; the next attempt would be at 420 s
+        assert (done(account).delivered, account.soft_bounced) == (0, 1)
+        assert heard[-1].at == 420
+
     def test_a_delay_beyond_the_time_limit_is_a_bounce(self) -> None:
         account, heard = opened(delivery_delay=400, max_delivery_time=300)
         account.send_email(ANN, 0.0)
@@ -460,6 +466,14 @@ class TestReceivers:
         done(account)
         assert list(account.end_to_end) == [420.0, 0.0]
         assert account.delayed == 0
+
+    @pytest.mark.rule("SES-EVT-6")
+    def test_an_outage_comes_before_what_a_receiver_says(self) -> None:
+        receiver = Receiver(greylisting=1_200, outages=[(500, 5_000)])
+        account, heard = opened(receiver, delay_notice=1_000)
+        account.send_email(ANN, 0.0)  # tried in vain at 0 s, and from 900 s on nobody answers
+        assert done(account).delivered == 1
+        assert heard.details("DeliveryDelay")[0]["delayType"] == "TransientCommunicationFailure"
 
     def test_an_outage_is_waited_out(self) -> None:
         account, heard = opened(Receiver(outages=[(0, 5 * HOUR)]))
@@ -667,6 +681,19 @@ class TestSuppression:
         assert account.suppressed == kept
         account.send_email(Email("x@gone.org"), 2.0, terms=terms)
         assert (len(account.suppressed_destinations(2.0)) == 2) == listed
+
+    @pytest.mark.rule("SES-SUP-4")
+    def test_hard_bounces_of_a_tenant_go_to_the_global_list_and_complaints_do_not(self) -> None:
+        account, heard = opened(
+            Receiver(domains=["gone.org"], unknown_users=1),
+            tenants={"own": SendingTenant(suppression_scope="TENANT", policy="NONE")},
+            configuration_sets={"off": ConfigurationSet(suppressed_reasons=[])},
+            complaint_rate=1,
+        )
+        for now, terms in enumerate([account.terms(tenant="own"), account.terms("off")]):
+            account.send_email(Email(["x@gone.org", "ann@example.com"]), float(now), terms=terms)
+        assert (account.suppressed, account.hard_bounced, account.delivered) == (1, 1, 2)
+        assert heard.details("Bounce")[-1]["bounceSubType"] == "Suppressed"
 
     @pytest.mark.rule("SES-SUP-4")
     def test_a_tenant_may_have_a_list_of_its_own(self) -> None:
