@@ -1,12 +1,17 @@
 """Event destinations: which events are published where, when and how often."""
 
+import json
 from random import Random
 from typing import Any
 
 import pytest
 
+from msgsim.bus.email_events import EmailEvent, EventSource, Mailing
+from msgsim.bus.emails import Email
 from msgsim.bus.event_destinations import KINDS, EventDestination, EventPublisher
 from msgsim.bus.message import Content
+from msgsim.bus.queue import Queue
+from msgsim.bus.standard import StandardQueue
 from msgsim.declare import MINUTE
 from msgsim.distributions import Exponential
 from msgsim.errors import DeclarationError, TimeRanBackwards
@@ -104,6 +109,19 @@ class TestImperfections:
         publisher, topics = make(EventDestination(topic="a", duplicate_rate=1), seed=1)
         publisher.emit("set", "Send", Event("e"), 0, None, 0)
         assert len(topics["a"]) == 2
+
+
+def test_events_that_emails_about_events_cause_do_not_keep_one_another() -> None:
+    got: list[Any] = []
+    publisher = EventPublisher({"set": [EventDestination(topic="a")]}, {"a": lambda content, *_: got.append(content)})
+    queue = StandardQueue(Queue())
+    cause = None
+    for number in range(3):
+        mailing = Mailing(EventSource(), number, number, Email("ann@x.org"), cause, configuration_set="set")
+        publisher.hear(EmailEvent("Send", number, ("ann@x.org",), {}, mailing), 0, 0.0)
+        cause = queue.enqueue(got[-1], None, number, 0, 0.0)
+    assert [type(content) for content in got] == [EmailEvent, str, EmailEvent]
+    assert json.loads(got[1])["mail"]["destination"] == ["ann@x.org"]
 
 
 def test_time_does_not_run_backwards() -> None:
