@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msgsim.bus.suppression import REASONS, SuppressedDestination
+from msgsim.bus.suppression import REASONS, SuppressedDestination, check_reason
 from msgsim.errors import ServiceError, UnknownName
 from msgsim.service.account import Account
-from msgsim.service.ses_refusals import SES, bad, page
+from msgsim.service.ses_refusals import SES, page
 
 
 def put_suppressed_destination(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -49,8 +49,7 @@ def put_account_suppression_attributes(account: Account, params: Mapping[str, An
 
 def _reasons(given: Any) -> tuple[str, ...]:
     for reason in given:
-        if reason not in REASONS:
-            raise bad(f"{reason} is no reason; allowed: {', '.join(REASONS)} (SES-SUP-1)")
+        check_reason(reason)
     return tuple(given)
 
 
