@@ -54,7 +54,7 @@ class Verification:
 
     def confirm(self, at: float) -> None:
         """It is going to be found at `at` [s], or before if that is known, if somebody still waits for it then."""
-        if self.state in {"PENDING", "TEMPORARY_FAILURE"} and at < self._expires_at:
+        if self.state in {"PENDING", "TEMPORARY_FAILURE"}:
             self._confirmed_at = min(self._confirmed_at, at)
 
     def lose(self, now: float) -> None:

@@ -105,6 +105,12 @@ class TestImperfections:
         assert len({name for name, *_ in topics["a"]}) == 1_000
         assert len(topics["a"]) == publisher.published["Send"] == pytest.approx(1_300, abs=60)
 
+    def test_each_copy_has_a_delay_of_its_own(self) -> None:
+        publisher, topics = make(EventDestination(topic="a", delay=Exponential(MINUTE), duplicate_rate=1), seed=1)
+        publisher.emit("set", "Send", Event("e"), 0, None, 0)
+        publisher.advance(1e6)
+        assert len({now for _, now, *_ in topics["a"]}) == 2
+
     def test_always_twice_if_it_is_sure(self) -> None:
         publisher, topics = make(EventDestination(topic="a", duplicate_rate=1), seed=1)
         publisher.emit("set", "Send", Event("e"), 0, None, 0)
