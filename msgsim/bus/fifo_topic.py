@@ -1,7 +1,7 @@
 """The live FIFO topic: order within message groups, nothing twice within 5 minutes, an archive and its replays."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
-from heapq import heappop, heappush
 from math import inf
 from typing import Any
 
@@ -23,9 +23,9 @@ from msgsim.bus.publication import (
 from msgsim.bus.subscription import Endpoint, Hooks, Subscriber, Subscription, is_there
 from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
 from msgsim.bus.topic_throughput import TopicThroughput
-from msgsim.declare import check_number
+from msgsim.declare import DAY, check_number
 from msgsim.distributions import Uniforms
-from msgsim.errors import AuditError, InvalidParameter, ReplayLimitExceeded, Throttled, UnknownName
+from msgsim.errors import AuditError, InvalidParameter, ReplayLimitExceeded, Throttled
 
 NO_GROUP = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
 NO_ID = (
@@ -38,8 +38,6 @@ class FifoSubscriber(Subscriber):
     """A live subscription of a FIFO topic: its deliveries keep the order of each message group (SNS-FIFO-3).
 
     Attributes:
-        matched: publishes that passed the filter.
-        filtered_out: publishes that did not.
         withheld: publishes while it was replaying, or stood at the end of a replay.
         delivered: publishes that reached the queue, replayed ones not counted.
         replayed_delivered: deliveries from the archive.
@@ -51,10 +49,10 @@ class FifoSubscriber(Subscriber):
         "_ends",
         "_is_fifo",
         "_put",
+        "_reasons",
+        "_step",
         "blocks",
         "delivered",
-        "filtered_out",
-        "matched",
         "replay",
         "replayed_delivered",
         "replayed_failed",
@@ -62,8 +60,6 @@ class FifoSubscriber(Subscriber):
         "withheld",
     )
 
-    matched: int
-    filtered_out: int
     delivered: int
 
     def __init__(
@@ -76,12 +72,15 @@ class FifoSubscriber(Subscriber):
         *,
         since: int,
         blocks: bool,
+        step: "Callable[[FifoSubscriber, Replay, float], None]",
     ) -> None:
         super().__init__(subscription, name, queue, rng, {}, hooks, since=since)
         self.blocks = blocks
-        self.matched = self.filtered_out = self.delivered = self.withheld = 0
+        self.delivered = self.withheld = 0
         self.replayed_delivered = self.replayed_failed = self.replays_pending = 0
         self.replay: Replay | None = None
+        self._step = step
+        self._reasons: Counter[str] = Counter()
         store = getattr(queue, "queue", queue)  # a station has one
         self._is_fifo = bool(store.declaration.fifo)
         self._put = queue.enqueue if self._is_fifo and store is queue else queue.enqueue_grouped
@@ -93,16 +92,56 @@ class FifoSubscriber(Subscriber):
         replay = self.replay
         return replay is None or (replay.status == COMPLETED and replay.end is None)
 
-    def begin(self, group_id: str, now: float) -> float:
-        """When a delivery that begins now arrives [s]; not before those of its group that began earlier."""
-        arrives = now + self._delay()
-        if self.blocks and arrives < self._ends.get(group_id, -inf):
-            arrives = self._ends[group_id]
-        if self.blocks and arrives > now:
-            self._ends[group_id] = arrives
-        return arrives
+    @property
+    def matched(self) -> int:
+        """Publishes that passed the filter."""
+        return self.delivered + self.delivery_failed + self.pending
 
-    def end(self, publication: Publication, now: float, *, replayed: bool) -> None:
+    @property
+    def filtered_out(self) -> int:
+        """Publishes that did not."""
+        return self._reasons.total()
+
+    def filtered_out_because(self, reason: str) -> int:
+        """Of these, the ones for one of `msgsim.bus.filters.REASONS`."""
+        return self._reasons[reason]
+
+    def leave_out(self, attributes: Attributes | None, body: object) -> None:
+        """Count a publish that does not pass the filter."""
+        self._reasons[self.why_not(attributes, body)] += 1
+
+    def stop(self) -> None:
+        """End the replay, if there is one; what it has begun to deliver still arrives."""
+        replay, self.replay = self.replay, None
+        if replay is not None and _is_active(replay):
+            replay.status = FAILED
+
+    def carry(self, publication: Publication, now: float, *, replayed: bool) -> None:
+        """Begin a delivery; it does not arrive before those of its group that began earlier."""
+        group_id = publication.group_id
+        arrives = now + self._delay()
+        if self.blocks:
+            arrives = max(arrives, self._ends.get(group_id, -inf))
+        if arrives <= now:
+            self._end(publication, now, replayed=replayed)
+            return
+        if self.blocks:
+            self._ends[group_id] = arrives
+        self.under_way += not replayed
+        self.replays_pending += replayed
+        self._hooks.wait(self, (publication, replayed), arrives)
+
+    def arrive(self, delivery: Any, now: float) -> None:
+        """Go on with a delivery that waited, or with a replay."""
+        if isinstance(delivery, Replay):
+            self._step(self, delivery, now)
+            return
+        publication, replayed = delivery
+        self.under_way -= not replayed
+        self.replays_pending -= replayed
+        self._end(publication, now, replayed=replayed)
+
+    def _end(self, publication: Publication, now: float, *, replayed: bool) -> None:
         """A delivery arrives, or fails for good."""
         group_id = publication.group_id
         if self._ends.get(group_id, inf) <= now:
@@ -170,7 +209,6 @@ class FifoFanout(TopicFanout):
     """
 
     __slots__ = (
-        "_due",
         "_memory",
         "archive",
         "blocks",
@@ -204,7 +242,6 @@ class FifoFanout(TopicFanout):
         self.most_replays = most_replays
         self.deduplicated = self.throttled = 0
         self._memory = Deduplication()
-        self._due: list[tuple[float, int, FifoSubscriber, Publication | Replay, bool]] = []
         super().__init__(topic, name, endpoints=endpoints, rng=rng, rng_of=rng_of, epoch=epoch)
         self.archive = None if topic.archive is None else Archive(topic.archive, 0.0)
         self.throughput = TopicThroughput(topic.throughput_scope) if topic.throttled else None
@@ -276,7 +313,7 @@ class FifoFanout(TopicFanout):
         content = structured(body, structure)
         route = self.route(dict(attributes) if attributes and content is body else None, subject)
         self.charge(now)
-        self._charge(group_id, published_bytes(body, attributes), now)
+        self._charge(group_id, body, attributes, now)
         number = self.accept(route, content, now, None, now, group_id, deduplication_id)
         return format_id(number), self._sequence(number - self.base)
 
@@ -322,17 +359,17 @@ class FifoFanout(TopicFanout):
             cause = number if origin is None else origin
             text = published_text(content, route.attributes, number, now, cause, origin_at, group_id)
             try:
-                self._charge(group_id, published_bytes(text, route.attributes), now)
+                self._charge(group_id, text, route.attributes, now)
             except Throttled:
                 return False
         self.accept(route, content, now, origin, origin_at, group_id, deduplication_id)
         return True
 
-    def _charge(self, group_id: str, size: int, now: float) -> None:
+    def _charge(self, group_id: str, text: str, attributes: Attributes | None, now: float) -> None:
         if self.throughput is None:
             return
         try:
-            self.throughput.charge(group_id, size, now)
+            self.throughput.charge(group_id, published_bytes(text, attributes), now)
         except Throttled:
             self.throttled += 1
             raise
@@ -376,18 +413,17 @@ class FifoFanout(TopicFanout):
         envelope.replayed = False
         cause = number if origin is None else origin
         publication = Publication(envelope, route.attributes, cause, origin_at, group_id, deduplication_id, place)
+        text = _text_of(publication) if self.archive is not None or self.reads_bodies else ""
         if self.archive is not None:
-            text = _text_of(publication)
             self.archive.keep(publication, published_bytes(text, route.attributes))
-        body = _body_of(publication) if self.reads_bodies else None
+        body = parse_body(text) if self.reads_bodies else None
         for each in self.subscriptions.values():
             if not each.is_live:
                 each.withheld += 1
             elif each.passes(route.attributes, body):
-                each.matched += 1
-                self._offer(each, publication, now, replayed=False)
+                each.carry(publication, now, replayed=False)
             else:
-                each.filtered_out += 1
+                each.leave_out(route.attributes, body)
         return number
 
     def set_deduplication(self, *, content_based: bool | None = None, scope: str | None = None) -> None:
@@ -443,8 +479,7 @@ class FifoFanout(TopicFanout):
             ReplayLimitExceeded: too many are under way (SNS-ARC-3).
         """
         self.advance(now)
-        if subscription not in self.subscriptions:
-            raise UnknownName.among("subscription", subscription, self.subscriptions)
+        self._position(subscription)
         if self.archive is None:
             raise InvalidParameter("Invalid parameter: ReplayPolicy Reason: the topic has no archive (SNS-ARC-1)")
         for what, time in (("StartingPoint", start), ("EndingPoint", 0.0 if end is None else end)):
@@ -457,16 +492,24 @@ class FifoFanout(TopicFanout):
             raise ReplayLimitExceeded(f"{active} replays are under way; allowed: {self.most_replays} (SNS-ARC-3)")
         self.resume(subscription, now)
         each.replay = replay = Replay(start, end)
-        self._push(now + 1.0 / self.replay_rate, each, replay, replayed=True)
+        self._wait(each, replay, now + 1.0 / self.replay_rate)
         return replay
 
     def resume(self, subscription: str, now: float) -> None:
-        """End a replay, so that the subscription gets what is published from now on."""
+        """End a replay, so that the subscription gets what is published from now on.
+
+        Raises:
+            UnknownName: there is no such subscription.
+        """
         self.advance(now)
-        each: FifoSubscriber = self.subscriptions[subscription]
-        if each.replay is not None and _is_active(each.replay):
-            each.replay.status = FAILED
-        each.replay = None
+        self._position(subscription)
+        self.subscriptions[subscription].stop()
+
+    def unsubscribe(self, key: str) -> FifoSubscriber:
+        """See `TopicFanout.unsubscribe`; its replay ends."""
+        subscriber: Any = super().unsubscribe(key)
+        subscriber.stop()
+        return subscriber  # type: ignore[no-any-return]
 
     def keep(self, days: float | None, now: float) -> None:
         """Switch the archive on, change its retention, or switch it off, which deletes what it has (SNS-ARC-1).
@@ -481,7 +524,7 @@ class FifoFanout(TopicFanout):
         elif self.archive is None:
             self.archive = Archive(days, now)
         else:
-            self.archive.retention = Archive(days, now).retention
+            self.archive.retention = days * DAY
             self.archive.prune(now)
 
     def _step(self, each: FifoSubscriber, replay: Replay, now: float) -> None:
@@ -499,12 +542,12 @@ class FifoFanout(TopicFanout):
                 if replay.end is None or replay.end <= now:
                     replay.status = COMPLETED
                 else:
-                    self._push(min(replay.end, now + 1.0), each, replay, replayed=True)
+                    self._wait(each, replay, min(replay.end, now + 1.0))
                 return
             replay.place = publication.place
-            if each.passes(publication.attributes, _body_of(publication) if each.reads_body else None):
-                self._offer(each, publication, now, replayed=True)
-                self._push(now + 1.0 / self.replay_rate, each, replay, replayed=True)
+            if each.passes(publication.attributes, parse_body(_text_of(publication)) if each.reads_body else None):
+                each.carry(publication, now, replayed=True)
+                self._wait(each, replay, now + 1.0 / self.replay_rate)
                 return
 
     # ---------------------------------------------------------------- numbers
@@ -532,45 +575,13 @@ class FifoFanout(TopicFanout):
         """Their size, attributes included; as of the latest `advance`."""
         return 0 if self.archive is None or not self.archived_messages else self.archive.size
 
-    # ---------------------------------------------------------------- deliveries
-
-    def _offer(self, each: FifoSubscriber, publication: Publication, now: float, *, replayed: bool) -> None:
-        arrives = each.begin(publication.group_id, now)
-        if arrives <= now:
-            each.end(publication, now, replayed=replayed)
-            return
-        each.under_way += not replayed
-        each.replays_pending += replayed
-        self._push(arrives, each, publication, replayed=replayed)
-
-    def _push(self, time: float, each: FifoSubscriber, what: Publication | Replay, *, replayed: bool) -> None:
-        self._scheduled = order = self._scheduled + 1
-        heappush(self._due, (time, order, each, what, replayed))
-        if self.on_change is not None and self._due[0][1] == order:
-            self.on_change()
-
-    def advance(self, now: float) -> None:
-        """See `TopicFanout.advance`; replays go on, too."""
-        super().advance(now)
-        due = self._due
-        while due and due[0][0] <= now:
-            time, _, each, what, replayed = heappop(due)
-            if isinstance(what, Replay):
-                self._step(each, what, time)
-                continue
-            each.under_way -= not replayed
-            each.replays_pending -= replayed
-            each.end(what, time, replayed=replayed)
-
-    def next_deadline(self) -> float | None:
-        """See `TopicFanout.next_deadline`."""
-        return min((heap[0][0] for heap in (self._due, self._pending) if heap), default=None)
-
     def _subscriber(self, key: str, subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> FifoSubscriber:
         queue = live_queue(subscription, endpoints, fifo=True)
         name = f"{self.name}/{key}"
         rng = self._rng if self._rng_of is None else self._rng_of(name)
-        return FifoSubscriber(subscription, name, queue, rng, self._hooks, since=self.published, blocks=self.blocks)
+        return FifoSubscriber(
+            subscription, name, queue, rng, self._hooks, since=self.published, blocks=self.blocks, step=self._step
+        )
 
     def check(self, *, deep: bool = True) -> None:
         """Assert that the books balance; see `TopicFanout.check`.
@@ -581,9 +592,8 @@ class FifoFanout(TopicFanout):
         for each in self.subscriptions.values():
             waiting = each.pending
             if deep:
-                waiting = sum(
-                    entry[2] is each and not entry[4] and isinstance(entry[3], Publication) for entry in self._due
-                )
+                mine = [entry[3] for entry in self._pending if entry[2] is each and isinstance(entry[3], tuple)]
+                waiting = sum(not replayed for _, replayed in mine)
             ended = each.delivered + each.filtered_out + each.delivery_failed + each.withheld
             published = self.published - each.missed
             if each.pending != waiting or ended + waiting != published:
@@ -592,10 +602,6 @@ class FifoFanout(TopicFanout):
 
 def _is_active(replay: Replay | None) -> bool:
     return replay is not None and replay.status in (PENDING, IN_PROGRESS)
-
-
-def _body_of(publication: Publication) -> object:
-    return parse_body(_text_of(publication))
 
 
 def _text_of(publication: Publication) -> str:

@@ -104,9 +104,8 @@ def unsubscribe(account: Account, params: Mapping[str, Any], now: float) -> dict
     if pending:
         raise invalid("SubscriptionArn", "the subscription is pending confirmation, and goes by itself after 3 days")
     topic, record = account.topics[name], account.topic_record(name)
-    if key in record.replays:
-        _replay(account, name, key, None, now)
     topic.unsubscribe(_live_name(topic, key))
+    record.replays.pop(key, None)
     record.deleted += 1
     record.confirmed = {token: arn for token, arn in record.confirmed.items() if arn != params["SubscriptionArn"]}
     return {}

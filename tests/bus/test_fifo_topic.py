@@ -432,3 +432,57 @@ def test_what_goes_to_a_deleted_queue_is_lost(key: str) -> None:
     topic.advance(3.0)
     assert (each.delivered, each.delivery_failed, each.pending) == (1, 1, 0)
     topic.check()
+
+
+def test_the_reasons_of_what_is_filtered_out_add_up() -> None:
+    topic = topic_of(
+        attrs.evolve(RAW, filter_policy={"n": [1]}),
+        Subscription(endpoint="other", filter_policy={"n": [1]}, filter_scope="MessageBody"),
+    )
+    for number, (attributes, body) in enumerate(
+        [({"n": 1}, '{"n": 1}'), ({"n": 2}, '{"n": 2}'), ({"n": 2}, "text"), (None, '{"n": 3}')]
+    ):
+        topic.publish(body, 0.0, group_id="g", deduplication_id=f"{number}", attributes=attributes)
+    for counted, expected in ((topic.subscriptions["fifo"], (2, 0, 1, 0)), (topic, (2, 2, 1, 1))):
+        reasons = (
+            counted.filtered_by_attributes,
+            counted.filtered_by_body,
+            counted.filtered_without_attributes,
+            counted.filtered_invalid,
+        )
+        assert reasons == expected
+        assert sum(reasons) == counted.filtered_out
+    assert topic.subscriptions["fifo"].matched == 1
+    topic.check()
+
+
+@pytest.mark.parametrize("step", [0.5, 100.0])
+def test_a_filter_changes_between_the_steps_of_a_replay(step: float) -> None:
+    topic = topic_of(RAW, archive=1)
+    topic.replay_rate = 1.0
+    for number in range(5):
+        topic.publish("x", 0.0, group_id="g", deduplication_id=f"{number}", attributes={"n": number})
+    topic.replay("fifo", 1.0, 0.0)
+    topic.change("fifo", attrs.evolve(RAW, filter_policy={"n": [99]}), at=3.5)
+    now = 1.0
+    while now < 100.0:
+        now = min(now + step, 100.0)
+        topic.advance(now)
+    assert topic.replayed_delivered == 2  # at 2 s and at 3 s
+
+
+def test_a_replay_ends_with_its_subscription() -> None:
+    topic = topic_of(RAW, archive=1)
+    topic.replay_rate = 1.0
+    for number in range(3):
+        topic.publish("x", 0.0, group_id="g", deduplication_id=f"{number}")
+    replay = topic.replay("fifo", 1.0, 0.0)
+    topic.advance(2.0)
+    subscriber = topic.unsubscribe("fifo")
+    topic.advance(100.0)
+    assert (subscriber.replayed_delivered, replay.status, topic.next_deadline()) == (1, FAILED, None)
+
+
+def test_what_is_not_subscribed_is_not_resumed() -> None:
+    with pytest.raises(UnknownName, match="nobody"):
+        topic_of(RAW).resume("nobody", 0.0)
