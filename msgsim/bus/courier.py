@@ -97,7 +97,7 @@ class Courier:
         schedule: when attempts are due.
         server: what answers them; None for what takes everything at once.
         policy: for the average rate that deliveries are held back to.
-        deliver: puts a parcel where it belongs, at a time [s].
+        deliver: puts a parcel where it belongs, at a time [s]; says why it cannot, nothing if it can.
         give_up: is told of a parcel that fails for good, at a time [s].
         wait: keeps a parcel until a time [s], and calls `proceed` then.
         time: the time of whoever looks [s].
@@ -133,7 +133,7 @@ class Courier:
         server: LiveServer | None,
         policy: DeliveryPolicy | None,
         *,
-        deliver: Callable[[Parcel, float], None],
+        deliver: Callable[[Parcel, float], str],
         give_up: Callable[[Parcel, float], None],
         wait: Callable[[Parcel, float], None],
         time: Callable[[], float],
@@ -284,12 +284,15 @@ class Courier:
 
     def _arrive(self, parcel: Parcel, now: float) -> None:
         self.pending -= 1
-        if self._log_rate is not None:
+        why = self._deliver(parcel, now)
+        if why:
+            self._fail(parcel, now, why)
+            self._give_up(parcel, now)
+        elif self._log_rate is not None:
             self._successes += 1
             if int(self._successes * self._log_rate) > self._logged:
                 self._logged += 1
                 self.log.append(LogEntry(now, "200", parcel.attempt + 1, now - parcel.began_at))
-        self._deliver(parcel, now)
 
     def _fail(self, parcel: Parcel, at: float, status: str) -> None:
         self.failed_attempts_done += 1

@@ -184,7 +184,10 @@ class LiveServer:
     @property
     def always(self) -> str | None:
         """How every attempt fails, without taking time, that is made outside of outages; None if that is not so."""
-        if len(self._failures) == 1 and self._failures[0][1] == 1 and self.declaration.latency is None:
+        declared = self.declaration
+        if declared.latency is not None or declared.rate_limit is not None:
+            return None
+        if len(self._failures) == 1 and self._failures[0][1] == 1:
             return self._failures[0][0]
         return None
 

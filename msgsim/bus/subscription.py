@@ -23,7 +23,7 @@ from msgsim.bus.filters import (
     why_filtered,
 )
 from msgsim.bus.message import Content
-from msgsim.bus.notifications import Inbox, Received
+from msgsim.bus.notifications import PLAIN, Inbox, Received
 from msgsim.bus.publication import Attributes, published_text
 from msgsim.bus.retries import HTTP, DeliveryPolicy, schedule_of
 from msgsim.bus.server import LiveServer, Server
@@ -37,6 +37,9 @@ PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application"
 
 RAW_PROTOCOLS = ("sqs", "http", "https", "firehose")
 """What can be subscribed for raw delivery (SNS-SUB-8)."""
+
+DELETED = "endpoint deleted"
+"""Why a delivery to a queue that has gone is not made."""
 
 Delivery: TypeAlias = tuple[str | Content, Attributes | None, float, int | None, float, str | None]
 """What `Endpoint.enqueue_grouped` takes; the time is when it arrives [s], the last is the group, if there is one."""
@@ -301,7 +304,8 @@ class Subscriber(FilterCounts):
         if server is not None and not server.is_certain:
             _needed(rng, name)
         self._measures = _is_narrow(queue)
-        attempted = server is not None or self._measures or (policy and policy.max_receives_per_second is not None)
+        held_back = policy is not None and policy.max_receives_per_second is not None
+        attempted = server is not None or self._measures or held_back or subscription.log_rate is not None
         self._courier = self._made_courier() if attempted else None
         certain = subscription.delivery_delay is None and not subscription.failure_rate
         self.is_instant = certain and self._courier is None and subscription.deactivated_above is None
@@ -372,8 +376,13 @@ class Subscriber(FilterCounts):
 
     @property
     def log(self) -> "Sequence[LogEntry]":
-        """The latest outcomes of attempts, oldest first; nothing without a `log_rate` or without a server."""
+        """The latest outcomes of attempts, oldest first; nothing without a `log_rate`."""
         return () if self._courier is None else tuple(self._courier.log)
+
+    @property
+    def content_type(self) -> str:
+        """Of the requests, if it is of HTTP (SNS-ENV-7)."""
+        return PLAIN if self._policy is None else self._policy.content_type or PLAIN
 
     # ---------------------------------------------------------------- who it is for
 
@@ -450,7 +459,7 @@ class Subscriber(FilterCounts):
         if delivery is None:
             self.confirm()
         elif isinstance(delivery, Parcel):
-            self._failing_courier().proceed(delivery, now)
+            self._courier.proceed(delivery, now)  # type: ignore[union-attr]  # it made it wait
         else:
             self.under_way -= 1
             self._attempt(*delivery)
@@ -465,28 +474,34 @@ class Subscriber(FilterCounts):
         group_id: str | None,
     ) -> None:
         parcel = Parcel(content, attributes, now, origin, origin_at, group_id)
-        if self._fails() or (self.declaration.deactivated_above is not None and self._is_flooded(now)):
-            self._give_up(parcel, now)
-            return
-        why = self._refusal(parcel, now)
-        if why:
-            self._failing_courier().refuse(parcel, now, why)
-        elif self._courier is not None:
-            self._courier.send(parcel, now)
+        if self._fails():
+            why = "failed"
+        elif self.declaration.deactivated_above is not None and self._is_flooded(now):
+            why = "deactivated"
         else:
-            self._deliver(parcel, now)
+            why = self._refusal(parcel, now)
+        courier = self._courier
+        if courier is None:
+            why = why or self._deliver(parcel, now)
+            if why:
+                self._give_up(parcel, now)
+        elif why:
+            courier.refuse(parcel, now, why)
+        else:
+            courier.send(parcel, now)
 
     def _refusal(self, parcel: Parcel, now: float) -> str:
         """Why the queue cannot take a delivery, ever; nothing if it can (SNS-RTY-1, SNS-ENV-4, SNS-ENV-5)."""
         if self.queue is None or self.declaration.protocol != "sqs":
             return ""
         if not is_there(self.queue):
-            return "endpoint deleted"
+            return DELETED
         raw = self.declaration.raw
         if raw and parcel.attributes and len(parcel.attributes) > RAW_ATTRIBUTES.high:
             return f"more than {RAW_ATTRIBUTES.high:g} attributes"
         if self._measures:
-            text = published_text(parcel.content, parcel.attributes, 0, now, parcel.origin or 0, parcel.origin_at)
+            origin = parcel.origin or 0
+            text = published_text(parcel.content, parcel.attributes, 0, now, origin, parcel.origin_at, parcel.group_id)
             size = len(text.encode(errors="surrogatepass"))
             if raw and parcel.attributes:
                 size += attributes_bytes(parcel.attributes)
@@ -505,12 +520,6 @@ class Subscriber(FilterCounts):
         self.leave()
         return True
 
-    def _failing_courier(self) -> Courier:
-        """The courier; made when the first delivery to an endpoint that takes everything cannot be made."""
-        if self._courier is None:
-            return self._made_courier()
-        return self._courier
-
     def _made_courier(self) -> Courier:
         subscription = self.declaration
         patience = ATTEMPT_TIMEOUT.low if subscription.protocol in HTTP else inf
@@ -528,13 +537,13 @@ class Subscriber(FilterCounts):
     def _wait(self, parcel: Parcel, due: float) -> None:
         self._hooks.wait(self, parcel, due)
 
-    def _deliver(self, parcel: Parcel, now: float) -> None:
+    def _deliver(self, parcel: Parcel, now: float) -> str:
         if self.queue is not None and not is_there(self.queue):
-            self._give_up(parcel, now)
-            return
+            return DELETED
         self._arrived += 1
         if self.queue is not None:
             _put(self.queue, parcel, now)
+        return ""
 
     def _give_up(self, parcel: Parcel, now: float) -> None:
         """Keep what failed for good in the dead-letter queue, as the endpoint would have got it (SNS-DLQ-2)."""

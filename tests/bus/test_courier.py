@@ -10,6 +10,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.bus.subscription import Subscriber
+from msgsim.bus.templates import as_content
 from msgsim.errors import DeclarationError, UnknownName
 
 WEB = "https://example.com/hook"
@@ -335,3 +336,53 @@ def test_a_fifo_topic_refuses_what_it_does_not_heed() -> None:
         subscription = ms.Subscription(endpoint="q", **fields)  # type: ignore[arg-type]
         with pytest.raises(DeclarationError, match=f"subscriptions.0.{next(iter(fields))}"):
             ms.Topic(fifo=True, subscriptions=[subscription])
+
+
+@pytest.mark.rule("SNS-RTY-9")
+def test_what_takes_everything_at_once_has_a_log_too() -> None:
+    live = queues(a=ms.Queue())
+    topic = topic_to(live, ms.Subscription(endpoint="a", log_rate=1.0))
+    topic.publish("x", 0)
+    live["a"].close(1)
+    topic.lose(live["a"])
+    topic.publish("y", 2)
+    assert [(entry.at, entry.status) for entry in the(topic).log] == [(0, "200"), (2, "endpoint deleted")]
+    assert outcome(topic) == (1, 0, 1, 0)
+    topic.check()
+
+
+def test_what_fails_at_once_is_an_attempt() -> None:
+    for server in (None, ms.Server(latency=1)):
+        topic = topic_with(server, failure_rate=1.0)
+        topic.publish("x", 0)
+        assert (the(topic).attempts, the(topic).failed_attempts, outcome(topic)) == (1, 1, (0, 0, 1, 0))
+        assert [entry.status for entry in the(topic).log] == ["failed"]
+
+
+@pytest.mark.rule("SNS-RTY-1")
+def test_a_queue_that_goes_while_it_answers_has_failed() -> None:
+    live = queues(a=ms.Queue())
+    topic = topic_to(live, ms.Subscription(endpoint="a", server=ms.Server(latency=5), log_rate=1.0))
+    topic.publish("x", 0)
+    live["a"].close(1)
+    drive(topic)
+    assert (the(topic).attempts, the(topic).failed_attempts) == (1, 1)
+    assert [(entry.at, entry.status) for entry in the(topic).log] == [(5, "endpoint deleted")]
+
+
+def test_beyond_the_rate_limit_a_failure_is_throttling() -> None:
+    topic = topic_with(ms.Server(failures={"404": 1}, rate_limit=1))
+    topic.publish("x", 0)
+    topic.publish("y", 0)
+    drive(topic)
+    assert [(entry.at, entry.status) for entry in the(topic).log] == [(0, "404"), (0, "429"), (20, "404")]
+
+
+@pytest.mark.rule("SNS-ENV-5")
+def test_the_group_of_a_publish_counts_in_its_text() -> None:
+    live = queues(small=ms.Queue(max_message_bytes=1_024), dead=ms.Queue())
+    topic = topic_to(live, ms.Subscription(endpoint="small", raw=True, redrive="dead"))
+    body = as_content("{group}" * 8, "body", 0)
+    for size in (128, 129):
+        topic.fan_out(body, None, 0, 1, 0, group_id="g" * size)
+    assert [live[name].counts(0).visible for name in ("small", "dead")] == [1, 1]
