@@ -195,6 +195,17 @@ def test_so_many_are_kept_and_all_are_counted() -> None:
     assert topic.subscriptions[address].delivered == 4
 
 
+@pytest.mark.rule("SNS-ENV-7")
+def test_a_delivery_policy_says_of_what_type_requests_are() -> None:
+    plain = "text/plain; charset=UTF-8"
+    own = {"delivery_policy": DeliveryPolicy(content_type="application/json")}
+    for fields, expected in (({}, plain), ({"delivery_policy": DeliveryPolicy()}, plain), (own, "application/json")):
+        topic = topic_of("http", **fields)
+        inbox = topic.listen(ADDRESSES["http"])
+        topic.publish("x", 1.0)
+        assert inbox.received[0].headers["Content-Type"] == expected
+
+
 def test_what_was_under_way_in_raw_form_is_only_counted() -> None:
     topic = topic_of("http", raw=True, delivery_delay=2.0)
     topic.publish("before", 1.0)
