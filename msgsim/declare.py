@@ -131,10 +131,19 @@ def flag(default: bool = False) -> Any:
     """A boolean field; anything else is refused, truthy or not."""
 
     def validate(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if not isinstance(value, bool):
-            raise DeclarationError(f"{type(owner).__name__}.{attribute.name}", f"{value!r} is neither true nor false")
+        check_flag(f"{type(owner).__name__}.{attribute.name}", value)
 
     return attrs.field(default=default, validator=validate)
+
+
+def check_flag(path: str, value: object) -> None:
+    """Refuse what is neither true nor false, truthy or not.
+
+    Raises:
+        DeclarationError: says where.
+    """
+    if not isinstance(value, bool):
+        raise DeclarationError(path, f"{value!r} is neither true nor false")
 
 
 def text(

@@ -23,7 +23,7 @@ from msgsim.bus.publication import (
 from msgsim.bus.subscription import Endpoint, Hooks, Subscriber, Subscription, is_there
 from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
 from msgsim.bus.topic_throughput import TopicThroughput
-from msgsim.declare import DAY, check_number
+from msgsim.declare import DAY, check_flag, check_number
 from msgsim.distributions import Uniforms
 from msgsim.errors import AuditError, InvalidParameter, ReplayLimitExceeded, Throttled
 
@@ -235,6 +235,7 @@ class FifoFanout(TopicFanout):
         replay_rate: float = 1_000.0,
         most_replays: int = 100,
     ) -> None:
+        check_flag("FifoFanout.blocks", blocks)
         check_number("FifoFanout.replay_rate", replay_rate, above=True, unit="messages/s")
         check_number("FifoFanout.most_replays", most_replays, low=1, unit="replays", integer=True)
         self.blocks = blocks

@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from msgsim.declare import check_number
 from msgsim.errors import Throttled
 from msgsim.quotas import (
     FIFO_PUBLISH_RATES,
@@ -24,6 +25,9 @@ class PublishQuota:
     Attributes:
         limit: messages per second.
         throttled: messages that were refused.
+
+    Raises:
+        DeclarationError: a limit that is no whole number from 1.
     """
 
     __slots__ = ("_recent", "_size", "limit", "throttled")
@@ -32,6 +36,7 @@ class PublishQuota:
         if limit is None:
             elsewhere = FIFO_PUBLISH_RATES_ELSEWHERE if fifo else PUBLISH_RATES_ELSEWHERE
             limit = (FIFO_PUBLISH_RATES if fifo else PUBLISH_RATES).get(region, elsewhere)
+        check_number("PublishQuota.limit", limit, low=1, unit="messages/s", rule="SNS-QUO-1", integer=True)
         self.limit = limit
         self.throttled = 0
         self._recent: deque[tuple[float, int]] = deque()

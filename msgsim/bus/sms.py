@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from hashlib import blake2b
 
+from msgsim.declare import check_flag
+from msgsim.declare import check_number as check_amount
 from msgsim.errors import InvalidParameter
 from msgsim.quotas import (
     OPT_IN_INTERVAL,
@@ -92,6 +94,9 @@ class SmsSender:
         parts_sent: that were delivered, and billed.
         type: of messages that do not say which they are.
         codes: that numbers of the sandbox were sent and have not been entered yet.
+
+    Raises:
+        DeclarationError: an amount that is negative or none, or a switch that is none.
     """
 
     __slots__ = (
@@ -118,6 +123,11 @@ class SmsSender:
         price: float = 0.0,
         headers: bool = False,
     ) -> None:
+        check_flag("SmsSender.sandbox", sandbox)
+        check_flag("SmsSender.headers", headers)
+        check_amount("SmsSender.price", price, unit="USD")
+        if monthly_spend_limit is not None:
+            check_amount("SmsSender.monthly_spend_limit", monthly_spend_limit, unit="USD")
         self.sandbox = sandbox
         self.monthly_spend_limit = monthly_spend_limit
         self.price = price

@@ -19,7 +19,7 @@ from msgsim.bus.queue import Queue, check_fields
 from msgsim.bus.sms import SmsSender
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
-from msgsim.declare import check_epoch, check_now
+from msgsim.declare import check_epoch, check_flag, check_now
 from msgsim.distributions import Uniforms
 from msgsim.errors import DeclarationError
 from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
@@ -116,8 +116,7 @@ class Account:
         check_fields(settings or ())
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
-        if not isinstance(throttled_topics, bool):
-            raise DeclarationError("Account.throttled_topics", f"{throttled_topics!r} is neither True nor False")
+        check_flag("Account.throttled_topics", throttled_topics)
         self.region = region
         self.account_id = account_id
         self.rng = rng

@@ -17,7 +17,6 @@ from msgsim.service.sns_refusals import SNS, WORDING, invalid, topic_of
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 _CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
 _ID_LENGTH = 80
-_STRUCTURE = "Invalid parameter: Message Structure - "
 
 
 def publish(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -486,3 +486,9 @@ def test_a_replay_ends_with_its_subscription() -> None:
 def test_what_is_not_subscribed_is_not_resumed() -> None:
     with pytest.raises(UnknownName, match="nobody"):
         topic_of(RAW).resume("nobody", 0.0)
+
+
+@pytest.mark.parametrize(("field", "given"), [("blocks", "no"), ("replay_rate", 0.0), ("most_replays", 0)])
+def test_a_topic_that_cannot_be_is_refused(field: str, given: object) -> None:
+    with pytest.raises(DeclarationError, match=rf"FifoFanout\.{field}"):
+        FifoFanout(Topic(fifo=True), **{field: given})  # type: ignore[arg-type]

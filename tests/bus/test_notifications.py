@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgsim.bus.notifications import SUBSCRIPTION, UNSUBSCRIPTION, Inbox, confirmation
 from msgsim.bus.publication import ProtocolTexts
 from msgsim.bus.queue import Queue
+from msgsim.bus.retries import DeliveryPolicy
 from msgsim.bus.signing import Signer, text_to_sign
 from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Subscription, Topic, TopicFanout

@@ -3,7 +3,7 @@
 import pytest
 
 from msgsim.bus.publish_quota import PublishQuota
-from msgsim.errors import Throttled
+from msgsim.errors import DeclarationError, Throttled
 
 
 @pytest.mark.rule("SNS-QUO-1")
@@ -49,3 +49,9 @@ def test_more_than_a_second_allows_is_never_accepted() -> None:
     with pytest.raises(Throttled):
         quota.charge(0, 4)
     quota.charge(0, 3)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, float("nan"), True, "7"])
+def test_a_limit_is_a_whole_number_of_messages(limit: object) -> None:
+    with pytest.raises(DeclarationError, match=r"PublishQuota\.limit"):
+        PublishQuota(limit=limit)  # type: ignore[arg-type]

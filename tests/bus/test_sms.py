@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgsim.bus.sms import MONTH, SmsSender, parts
-from msgsim.errors import InvalidParameter
+from msgsim.errors import DeclarationError, InvalidParameter
 
 A, B = "+14255550123", "+491701234567"
 DAY = 86_400.0
@@ -131,3 +131,19 @@ def test_the_sandbox_has_verified_numbers() -> None:
     assert sender.send(A, "a", DAY) == "not verified"
     with pytest.raises(LookupError):
         sender.delete_sandbox_number(A, DAY)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sandbox", 1),
+        ("headers", None),
+        ("price", -0.01),
+        ("price", float("nan")),
+        ("monthly_spend_limit", -1),
+        ("monthly_spend_limit", "1"),
+    ],
+)
+def test_a_sender_that_cannot_be_is_refused(field: str, value: object) -> None:
+    with pytest.raises(DeclarationError, match=rf"SmsSender\.{field}"):
+        SmsSender(**{field: value})  # type: ignore[arg-type]

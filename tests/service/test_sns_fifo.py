@@ -460,5 +460,5 @@ def test_what_cannot_be_replayed_is_refused() -> None:
 
 
 def test_whether_topics_are_throttled_is_yes_or_no() -> None:
-    with pytest.raises(DeclarationError, match=r"Account\.throttled_topics: 'yes' is neither True nor False"):
+    with pytest.raises(DeclarationError, match=r"Account\.throttled_topics: 'yes' is neither true nor false"):
         TopicClient(throttled_topics="yes")
