@@ -9,6 +9,7 @@ import attrs
 
 from msgsim.bus.message import EPOCH, VISIBLE, Content, GroupedMessage, Message, format_id
 from msgsim.bus.publication import URL, Attributes, Envelope, sign, unsubscribe_url
+from msgsim.bus.retries import HTTP
 from msgsim.bus.timestamps import iso_timestamp
 from msgsim.declare import check_number
 from msgsim.errors import DeclarationError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from msgsim.bus.signing import Signer
     from msgsim.bus.subscription import Subscription
 
-HTTP = ("http", "https")
 LETTERS = ("email", "email-json")
 PLAIN = "text/plain; charset=UTF-8"
 """The content type of requests, unless a delivery policy has another (SNS-ENV-7)."""

@@ -23,7 +23,7 @@ from msgsim.bus.filters import (
     why_filtered,
 )
 from msgsim.bus.message import Content
-from msgsim.bus.notifications import PLAIN, Inbox, Received
+from msgsim.bus.notifications import LETTERS, PLAIN, Inbox, Received
 from msgsim.bus.publication import Attributes, published_text
 from msgsim.bus.retries import HTTP, DeliveryPolicy, schedule_of
 from msgsim.bus.server import LiveServer, Server
@@ -103,7 +103,7 @@ def _check_delay(_: object, __: object, delay: Any) -> None:
         refuse_duration("Subscription.delivery_delay", delay, "is neither a distribution nor a number [s]")
 
 
-_ONLY = (("delivery_policy", HTTP, "SNS-RTY-2"), ("deactivated_above", ("email", "email-json"), "SNS-SUB-7"))
+_ONLY = (("delivery_policy", HTTP, "SNS-RTY-2"), ("deactivated_above", LETTERS, "SNS-SUB-7"))
 """Fields of some protocols only."""
 
 

@@ -10,6 +10,8 @@ import attrs
 from msgsim.bus.complexity import check_bytes
 from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.filters import parse_body
+from msgsim.bus.notifications import LETTERS
+from msgsim.bus.retries import HTTP
 from msgsim.bus.sms import NUMBER
 from msgsim.bus.subscription import PROTOCOLS, Subscription
 from msgsim.bus.topic import TopicFanout
@@ -29,7 +31,7 @@ from msgsim.service.sns_refusals import flag, invalid, page, refused_subscriptio
 from msgsim.service.sns_sms import Phone
 from msgsim.service.topic_record import Pending, SubscriptionKey
 
-CONFIRMED_BY_ENDPOINT = ("http", "https", "email", "email-json")
+CONFIRMED_BY_ENDPOINT = (*HTTP, *LETTERS)
 """Protocols whose endpoints must confirm a subscription (SNS-SUB-2)."""
 
 ATTRIBUTES = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "ReplayPolicy")
