@@ -432,8 +432,8 @@ class FifoFanout(TopicFanout):
 
         Args:
             content_based: see `Topic.content_based_deduplication`; None to leave it.
-            scope: see `Topic.throughput_scope`; None to leave it. What was known of the other scope is forgotten,
-                which is an assumption.
+            scope: see `Topic.throughput_scope`; None to leave it. What was known of the other scope does not count any
+                more, which is an assumption.
 
         Raises:
             DeclarationError: no scope.
@@ -450,7 +450,6 @@ class FifoFanout(TopicFanout):
                 raise InvalidParameter(
                     "Invalid parameter: FifoThroughputScope Reason: a topic cannot go back from MessageGroup to Topic"
                 )
-            self._memory = Deduplication()
             self.throughput = TopicThroughput(changed.throughput_scope) if changed.throttled else None
         self.declaration = changed
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
-from msgsim.bus.contents import attributes_bytes
 from msgsim.bus.courier import Courier, LogEntry, Parcel
 from msgsim.bus.filters import (
     INVALID_ATTRIBUTES,
@@ -24,7 +23,7 @@ from msgsim.bus.filters import (
 )
 from msgsim.bus.message import Content
 from msgsim.bus.notifications import LETTERS, PLAIN, Inbox, Received
-from msgsim.bus.publication import Attributes, published_text
+from msgsim.bus.publication import Attributes, published_bytes, published_text
 from msgsim.bus.retries import HTTP, DeliveryPolicy, schedule_of
 from msgsim.bus.server import LiveServer, Server
 from msgsim.declare import flag, instance, number, text
@@ -496,16 +495,13 @@ class Subscriber(FilterCounts):
             return ""
         if not is_there(self.queue):
             return DELETED
-        raw = self.declaration.raw
-        if raw and parcel.attributes and len(parcel.attributes) > RAW_ATTRIBUTES.high:
+        attributes = parcel.attributes or {}  # an envelope has them in its text
+        if len(attributes) > RAW_ATTRIBUTES.high:
             return f"more than {RAW_ATTRIBUTES.high:g} attributes"
         if self._measures:
             origin = parcel.origin or 0
             text = published_text(parcel.content, parcel.attributes, 0, now, origin, parcel.origin_at, parcel.group_id)
-            size = len(text.encode(errors="surrogatepass"))
-            if raw and parcel.attributes:
-                size += attributes_bytes(parcel.attributes)
-            if size > _most_bytes(self.queue):
+            if published_bytes(text, attributes) > _most_bytes(self.queue):
                 return "message too long"
         return ""
 

@@ -126,6 +126,41 @@ def test_retries_take_their_turn_under_a_throttle_policy() -> None:
     assert (the(topic).attempts, outcome(topic)) == (6, (0, 0, 2, 0))
 
 
+@pytest.mark.rule("SNS-RTY-6b")
+def test_each_attempt_within_an_outage_takes_its_turn() -> None:
+    policy = ms.DeliveryPolicy(max_receives_per_second=1, retries=3, min_delay=1, max_delay=1)
+    topic = topic_with(ms.Server(outages=[ms.Outage(duration=10)]), policy=policy)
+    for _ in range(3):
+        topic.publish("x", 0)
+    assert drive(topic) == list(range(1, 12))
+    assert [entry.at for entry in the(topic).log] == list(range(12))
+    assert outcome(topic) == (2, 0, 1, 0)
+
+
+@pytest.mark.rule("SNS-RTY-6")
+def test_a_pause_begins_when_an_attempt_has_ended() -> None:
+    topic = topic_with(ms.Server(latency=2, failures={"503": 0.9999999}))
+    topic.publish("x", 0)
+    assert drive(topic) == [22, 44, 66, 68]
+    down = topic_with(ms.Server(outages=[ms.Outage(duration=inf, status="timeout")]))
+    down.publish("x", 0)
+    assert drive(down) == [120]  # three pauses of 20 s, and four times 15 s
+
+
+@pytest.mark.rule("SNS-RTY-6")
+def test_only_requests_run_out_of_patience() -> None:
+    topic = topic_with(ms.Server(latency=16), "lambda")
+    topic.publish("x", 0)
+    assert (drive(topic), outcome(topic)) == ([16], (1, 0, 0, 0))
+
+
+def test_a_log_keeps_the_latest_thousand() -> None:
+    topic = topic_with(None)
+    for now in range(1_001):
+        topic.publish("x", now)
+    assert [len(the(topic).log), the(topic).log[0].at] == [1_000, 1]
+
+
 @pytest.mark.rule("SNS-RTY-8")
 def test_a_retry_holds_back_nothing() -> None:
     topic = topic_with(ms.Server(outages=[ms.Outage(duration=1)]))
@@ -177,6 +212,12 @@ def test_a_queue_takes_ten_raw_attributes() -> None:
     raw = topic.subscriptions["raw"]
     assert (raw.delivered, raw.delivery_dead_lettered, raw.attempts, raw.failed_attempts) == (2, 2, 4, 2)
     assert [live[name].counts(0).visible for name in ("raw", "enveloped", "dead")] == [2, 4, 2]
+    topic.change("enveloped", ms.Subscription(endpoint="enveloped"))
+    topic.publish("x", 0, attributes={f"a{number}": "x" for number in range(11)})
+    assert [live[name].counts(0).visible for name in ("raw", "enveloped", "dead")] == [2, 5, 3]
+    live["raw"].close(1)
+    topic.lose(live["raw"])
+    assert (raw.delivered, raw.delivery_failed) == (2, 3)
     topic.check()
 
 
@@ -386,3 +427,20 @@ def test_the_group_of_a_publish_counts_in_its_text() -> None:
     for size in (128, 129):
         topic.fan_out(body, None, 0, 1, 0, group_id="g" * size)
     assert [live[name].counts(0).visible for name in ("small", "dead")] == [1, 1]
+
+
+@pytest.mark.parametrize("attributes", [{"k": True}, {"a b": "x"}, {"k": ""}, {"k": [None]}])
+def test_a_small_queue_takes_whatever_attributes_a_topic_does(attributes: dict[str, Any]) -> None:
+    live = queues(small=ms.Queue(max_message_bytes=1_024))
+    topic = topic_to(live, ms.Subscription(endpoint="small", raw=True))
+    topic.publish("x", 0, attributes=attributes)
+    assert outcome(topic) == (1, 0, 0, 0)
+    topic.check()
+
+
+def test_who_confirmed_before_it_was_subscribed_gets_messages_at_once() -> None:
+    topic = topic_with(None)
+    topic.publish("x", 20)
+    early = topic.subscribe(ms.Subscription(endpoint="jo@example.com", protocol="email", confirmed_at=10))
+    topic.publish("x", 20)
+    assert (early.delivered, topic.next_deadline()) == (1, None)

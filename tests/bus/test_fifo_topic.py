@@ -305,6 +305,12 @@ def test_a_replay_waits_for_an_end_that_is_to_come() -> None:
     topic.publish("b", 20.5, group_id="g", deduplication_id="b")
     topic.advance(30.0)
     assert (replay.status, topic.subscriptions["standard"].replayed_delivered) == (COMPLETED, 2)
+    later = topic.replay("standard", 30.0, start=25.0, end=40.0)
+    statuses = []
+    for now in (39.999, 40.0):
+        topic.advance(now)
+        statuses.append(later.status)
+    assert statuses == [IN_PROGRESS, COMPLETED]
 
 
 @pytest.mark.rule("SNS-ARC-3")
@@ -314,6 +320,7 @@ def test_replays_have_a_limit_and_a_fifo_queue_drops_what_it_knows() -> None:
     topic.replay("fifo", 10.0, start=0.0)
     with pytest.raises(ReplayLimitExceeded, match="1 replays are under way"):
         topic.replay("other", 10.0, start=0.0)
+    topic.replay("fifo", 10.0, start=0.0)  # in place of its own
     topic.advance(20.0)
     assert (queue_of(topic).sent, queue_of(topic).deduplicated) == (5, 5)
     topic.replay("fifo", 400.0, start=0.0)
@@ -492,3 +499,16 @@ def test_what_is_not_subscribed_is_not_resumed() -> None:
 def test_a_topic_that_cannot_be_is_refused(field: str, given: object) -> None:
     with pytest.raises(DeclarationError, match=rf"FifoFanout\.{field}"):
         FifoFanout(Topic(fifo=True), **{field: given})  # type: ignore[arg-type]
+
+
+@pytest.mark.rule("SNS-ARC-1")
+def test_what_is_too_old_is_not_replayed() -> None:
+    topic = topic_of(RAW, archive=2)
+    for day in range(3):
+        topic.publish("x", day * DAY, group_id="g", deduplication_id=f"{day}")
+    topic.replay("fifo", 3.5 * DAY, start=0.0)
+    topic.advance(3.6 * DAY)
+    assert topic.replayed_delivered == 1
+    topic.keep(1, 3.6 * DAY)
+    topic.keep(30, 3.6 * DAY)
+    assert (topic.archived_messages, topic.archived_bytes) == (0, 0)

@@ -694,3 +694,24 @@ def test_a_filter_policy_may_take_its_time_to_be_in_force() -> None:
     topic.unsubscribe("a")
     topic.advance(1_400)
     assert topic.declaration.subscriptions == ()
+
+
+@pytest.mark.rule("SNS-FLT-11")
+def test_a_change_that_is_called_off_leaves_the_others_in_their_order() -> None:
+    topic, _ = _topic(Subscription(endpoint="a", delivery_delay=5), Subscription(endpoint="b", delivery_delay=2))
+    topic.change("a", Subscription(endpoint="a", delivery_delay=5, raw=True), at=1)
+    topic.publish("x", 0)
+    topic.change("a", Subscription(endpoint="a", delivery_delay=5))
+    assert topic.next_deadline() == 2
+    topic.advance(5)
+    assert (topic.delivered, topic.pending) == (2, 0)
+
+
+def test_a_change_is_told_when_by_the_clock_of_a_simulation() -> None:
+    topic, _ = _topic(Subscription(endpoint="a"))
+    topic.clock = lambda: 10_000.0
+    picky = Subscription(endpoint="a", filter_policy={"k": ["x"]})
+    topic.change("a", picky, at=10_900)
+    assert topic.next_deadline() == 10_900
+    topic.change("a", picky, at=9_999)
+    assert (topic.next_deadline(), topic.declaration.subscriptions) == (None, (picky,))
