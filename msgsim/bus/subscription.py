@@ -253,7 +253,6 @@ class Subscriber(FilterCounts):
         "_hooks",
         "_latest",
         "_left_at",
-        "_measures",
         "_passes",
         "_policy",
         "_rng",
@@ -302,12 +301,12 @@ class Subscriber(FilterCounts):
         server = subscription.server
         if server is not None and not server.is_certain:
             _needed(rng, name)
-        self._measures = _is_narrow(queue)
         held_back = policy is not None and policy.max_receives_per_second is not None
-        attempted = server is not None or self._measures or held_back or subscription.log_rate is not None
+        attempted = server is not None or held_back or subscription.log_rate is not None
         self._courier = self._made_courier() if attempted else None
         certain = subscription.delivery_delay is None and not subscription.failure_rate
-        self.is_instant = certain and self._courier is None and subscription.deactivated_above is None
+        at_once = self._courier is None and subscription.deactivated_above is None
+        self.is_instant = certain and at_once and not _is_narrow(queue)
 
     def __repr__(self) -> str:
         return (
@@ -426,8 +425,8 @@ class Subscriber(FilterCounts):
             self.is_confirmed = False
             self._hooks.choose_again()
 
-    def lose(self) -> None:
-        """Its queue has gone: what is delivered from now on fails, and is not repeated (SNS-RTY-1)."""
+    def watch(self) -> None:
+        """Look at each delivery from now on: its queue has gone, or takes less (SNS-RTY-1, SNS-ENV-5)."""
         if self.is_instant:
             self._arrived = self.matched - self.delivery_failed
             self.is_instant = False
@@ -498,7 +497,7 @@ class Subscriber(FilterCounts):
         attributes = parcel.attributes or {}  # an envelope has them in its text
         if len(attributes) > RAW_ATTRIBUTES.high:
             return f"more than {RAW_ATTRIBUTES.high:g} attributes"
-        if self._measures:
+        if _is_narrow(self.queue):
             origin = parcel.origin or 0
             text = published_text(parcel.content, parcel.attributes, 0, now, origin, parcel.origin_at, parcel.group_id)
             if published_bytes(text, attributes) > _most_bytes(self.queue):

@@ -464,11 +464,11 @@ class TopicFanout(FilterCounts):
         self.advance(now)
         self.subscriptions[key].confirm()
 
-    def lose(self, queue: object) -> None:
-        """A queue has been deleted: deliveries to it fail from now on (SNS-RTY-1)."""
+    def watch(self, queue: object) -> None:
+        """A queue has been deleted, or takes less: deliveries that it cannot take fail (SNS-RTY-1, SNS-ENV-5)."""
         for each in self.subscriptions.values():
             if each.queue is queue:
-                each.lose()
+                each.watch()
 
     def change(self, key: str, subscription: Subscription, *, at: float | None = None) -> None:
         """Change the filter or the form of the deliveries of a subscription, for what is published from then on.

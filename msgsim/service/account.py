@@ -229,6 +229,9 @@ class Account:
         redrive = changes.get("redrive")
         target: Any = self.queues[redrive.to] if redrive else None
         queue.set_attributes(now, dead_letter_queue=target, **changes)
+        if "max_message_bytes" in changes:
+            for topic in self.topics.values():
+                topic.watch(queue)
 
     def delete_queue(self, name: str, now: float) -> None:
         """Let a queue go, at once or after the lag; again is no error (SQS-Q-3)."""
@@ -328,7 +331,7 @@ class Account:
         if queue.exists:
             queue.close(max(at, queue.looked_at))
         for topic in self.topics.values():
-            topic.lose(queue)
+            topic.watch(queue)
 
 
 def _due(live: TopicFanout | MoveTask | SendingAccount) -> float:

@@ -216,7 +216,7 @@ def test_a_queue_takes_ten_raw_attributes() -> None:
     topic.publish("x", 0, attributes={f"a{number}": "x" for number in range(11)})
     assert [live[name].counts(0).visible for name in ("raw", "enveloped", "dead")] == [2, 5, 3]
     live["raw"].close(1)
-    topic.lose(live["raw"])
+    topic.watch(live["raw"])
     assert (raw.delivered, raw.delivery_failed) == (2, 3)
     topic.check()
 
@@ -239,11 +239,11 @@ def test_a_queue_that_has_gone_is_not_tried_again() -> None:
     topic = topic_to(live, ms.Subscription(endpoint="a", redrive="dead"))
     topic.publish("x", 0)
     live["a"].close(1)
-    topic.lose(live["a"])
+    topic.watch(live["a"])
     topic.publish("y", 1)
     assert outcome(topic) == (1, 1, 0, 0)
-    topic.lose(live["dead"])
-    topic.lose(live["a"])
+    topic.watch(live["dead"])
+    topic.watch(live["a"])
     live["dead"].close(2)
     topic.publish("z", 2)
     assert outcome(topic) == (1, 1, 1, 0)
@@ -385,7 +385,7 @@ def test_what_takes_everything_at_once_has_a_log_too() -> None:
     topic = topic_to(live, ms.Subscription(endpoint="a", log_rate=1.0))
     topic.publish("x", 0)
     live["a"].close(1)
-    topic.lose(live["a"])
+    topic.watch(live["a"])
     topic.publish("y", 2)
     assert [(entry.at, entry.status) for entry in the(topic).log] == [(0, "200"), (2, "endpoint deleted")]
     assert outcome(topic) == (1, 0, 1, 0)

@@ -434,7 +434,7 @@ def test_what_goes_to_a_deleted_queue_is_lost(key: str) -> None:
     topic.publish("a", 0.0, group_id="g", deduplication_id="a")
     topic.advance(1.0)
     each.queue.close(2.0)
-    topic.lose(each.queue)
+    topic.watch(each.queue)
     topic.publish("b", 2.0, group_id="g", deduplication_id="b")
     topic.advance(3.0)
     assert (each.delivered, each.delivery_failed, each.pending) == (1, 1, 0)

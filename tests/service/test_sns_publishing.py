@@ -147,3 +147,17 @@ def test_all_topics_of_an_account_share_a_quota() -> None:
     assert client.refusal("Publish", 0.5, **other) == ("Throttled", "Rate exceeded", 429)
     client("Publish", 1, **other)
     assert client.account.topics["u"].published == 3
+
+
+@pytest.mark.rule("SNS-ENV-5")
+def test_a_queue_that_becomes_smaller_gets_no_envelope_that_is_too_long() -> None:
+    client = TopicClient()
+    client.subscribe()
+    client.publish("x" * 1_000)
+    url = client.account.queue_url("q")
+    for size, expected in ((1_024, 1), (262_144, 2)):
+        client("SetQueueAttributes", QueueUrl=url, Attributes={"MaximumMessageSize": f"{size}"})
+        client.publish("x" * 1_000)
+        assert client.topic.delivered == expected
+    assert (client.topic.delivery_failed, client.queue.counts(0).visible) == (1, 2)
+    client.topic.check()
