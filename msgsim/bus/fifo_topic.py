@@ -119,9 +119,7 @@ class FifoSubscriber(Subscriber):
     def carry(self, publication: Publication, now: float, *, replayed: bool) -> None:
         """Begin a delivery; it does not arrive before those of its group that began earlier."""
         group_id = publication.group_id
-        arrives = now + self._delay()
-        if self.blocks:
-            arrives = max(arrives, self._ends.get(group_id, -inf))
+        arrives = max(now + self._delay(), self._ends.get(group_id, -inf))
         if arrives <= now:
             self._end(publication, now, replayed=replayed)
             return
