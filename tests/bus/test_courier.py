@@ -442,5 +442,6 @@ def test_who_confirmed_before_it_was_subscribed_gets_messages_at_once() -> None:
     topic = topic_with(None)
     topic.publish("x", 20)
     early = topic.subscribe(ms.Subscription(endpoint="jo@example.com", protocol="email", confirmed_at=10))
+    assert (early.is_confirmed, topic.next_deadline()) == (True, None)
     topic.publish("x", 20)
-    assert (early.delivered, topic.next_deadline()) == (1, None)
+    assert early.delivered == 1
