@@ -445,3 +445,11 @@ def test_who_confirmed_before_it_was_subscribed_gets_messages_at_once() -> None:
     assert (early.is_confirmed, topic.next_deadline()) == (True, None)
     topic.publish("x", 20)
     assert early.delivered == 1
+
+
+@pytest.mark.rule("SNS-SUB-6")
+def test_what_a_policy_does_not_allow_is_not_repeated() -> None:
+    topic = topic_with(ms.Server(denies=True), redrive="dead")
+    topic.publish("x", 0)
+    assert (outcome(topic), topic.next_deadline()) == ((0, 1, 0, 0), None)
+    assert [entry.status for entry in the(topic).log] == ["denied"]
