@@ -40,6 +40,9 @@ RAW_PROTOCOLS = ("sqs", "http", "https", "firehose")
 DELETED = "endpoint deleted"
 """Why a delivery to a queue that has gone is not made."""
 
+DEACTIVATED = "deactivated"
+"""Why an email beyond the limit is not delivered: it is dropped, whatever dead-letter queue there is (SNS-SUB-7)."""
+
 Delivery: TypeAlias = tuple[str | Content, Attributes | None, float, int | None, float, str | None]
 """What `Endpoint.enqueue_grouped` takes; the time is when it arrives [s], the last is the group, if there is one."""
 
@@ -475,13 +478,14 @@ class Subscriber(FilterCounts):
         if self._fails():
             why = "failed"
         elif self.declaration.deactivated_above is not None and self._is_flooded(now):
-            why = "deactivated"
+            why = DEACTIVATED
         else:
             why = self._refusal(parcel, now)
         courier = self._courier
         if courier is None:
             why = why or self._deliver(parcel, now)
             if why:
+                parcel.status = why
                 self._give_up(parcel, now)
         elif why:
             courier.refuse(parcel, now, why)
@@ -544,7 +548,7 @@ class Subscriber(FilterCounts):
         """Keep what failed for good in the dead-letter queue, as the endpoint would have got it (SNS-DLQ-2)."""
         self.delivery_failed += 1
         target = self._dead_letter_queue
-        if target is None:
+        if target is None or parcel.status == DEACTIVATED:
             return
         if is_there(target):
             self.delivery_dead_lettered += 1

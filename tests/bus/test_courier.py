@@ -307,6 +307,15 @@ def test_metrics_tell_why_messages_were_filtered_out() -> None:
     assert (topic.filtered_by_attributes, topic.filtered_by_body, topic.filtered_out) == (1, 1, 4)
 
 
+@pytest.mark.rule("SNS-SUB-7")
+@pytest.mark.parametrize("server", [None, ms.Server()])
+def test_an_email_beyond_the_limit_is_no_dead_letter(server: ms.Server | None) -> None:
+    topic = topic_with(server, "email", deactivated_above=1, redrive="dead")
+    topic.publish("x", 0)
+    topic.publish("x", 0)
+    assert outcome(topic) == (1, 0, 1, 0)
+
+
 def test_emails_on_their_way_may_flood_a_subscription_that_is_deactivated_already() -> None:
     topic = topic_with(None, "email", deactivated_above=1, delivery_delay=5)
     for _ in range(4):
