@@ -82,7 +82,8 @@ def page(key: str, things: list[Any], params: Mapping[str, Any]) -> dict[str, An
     if not 1 <= size <= PAGE:
         raise bad(f"PageSize is {size}; allowed: 1 to {PAGE}")
     token = params.get("NextToken", "0")
-    if not (token.isascii() and token.isdigit()) or not int(token) <= len(things):
+    is_place = token.isascii() and token.isdigit() and len(token) <= len(str(len(things)))
+    if not is_place or int(token) > len(things):
         raise bad(f"NextToken {token!r} is of no page of this list")
     start = int(token)
     answer: dict[str, Any] = {key: things[start : start + size]}

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgsim.errors import ServiceError
-from msgsim.service import ses, sns, sqs
 from msgsim.service.account import Account
 from msgsim.service.parameters import BYTES, FLAG, WHOLE, ListOf, MapOf, Shape, Structure
-from msgsim.service.requests import OPERATIONS, call
+from msgsim.service.requests import OPERATIONS, SERVICES, by_name, call
 
 HOME = Account()
 TELLING = [
@@ -70,8 +69,13 @@ def test_a_request_is_answered_or_refused_and_the_books_balance(requests: list[t
     account.outbox.check()
 
 
-def test_no_two_services_have_an_operation_of_the_same_name() -> None:
-    assert len(OPERATIONS) == len(sqs.OPERATIONS) + len(sns.OPERATIONS) + len(ses.OPERATIONS)
+def test_each_operation_has_a_name_and_an_earlier_service_the_shorter_one() -> None:
+    assert len(OPERATIONS) == sum(map(len, SERVICES.values()))
+    taken: set[str] = set()
+    for service, operations in SERVICES.items():
+        for name, operation in operations.items():
+            assert OPERATIONS[f"{service}:{name}" if name in taken else name] is operation
+        taken.update(operations)
     assert sorted(OPERATIONS) == [
         "AddPermission",
         "CancelMessageMoveTask",
@@ -146,6 +150,38 @@ def test_no_two_services_have_an_operation_of_the_same_name() -> None:
         "UpdateEmailTemplate",
         "VerifySMSSandboxPhoneNumber",
     ]
+
+
+def test_a_name_that_several_services_have_is_the_first_ones_or_says_whose_it_is() -> None:
+    first, second, third = OPERATIONS["SendMessage"], OPERATIONS["Publish"], OPERATIONS["SendEmail"]
+    services = {"a": {"Send": first}, "b": {"Send": second, "Get": third}, "c": {"Get": first}}
+    assert by_name(services) == {"Send": first, "b:Send": second, "Get": third, "c:Get": first}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"), [("sqs:ListQueues", {}), ("sns:ListTopics", {}), ("sesv2:GetAccount", {})]
+)
+def test_an_operation_may_say_whose_it_is(operation: str, params: dict[str, Any]) -> None:
+    account = Account()
+    assert call(account, operation, params, 0) == call(account, operation.partition(":")[2], params, 0)
+    assert account.billed == ({"ListQueues": 2} if operation.startswith("sqs") else {})
+
+
+@pytest.mark.parametrize(
+    ("operation", "problem"),
+    [
+        ("sns:ListTopic", "no operation of sns named 'ListTopic'; did you mean 'ListTopics'? declared: "),
+        ("snz:ListTopics", "no service named 'snz'; did you mean 'sns'? declared: "),
+        ("ListTopics:sns", "no service named 'ListTopics'; declared: "),
+        (":ListTopic", "no operation named 'ListTopic'; did you mean 'ListTopics'? declared: AddPermission, "),
+        ("", "no operation named ''; declared: AddPermission, "),
+    ],
+)
+def test_what_no_service_has_is_refused_and_what_it_has_is_said(operation: str, problem: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        call(Account(), operation, {}, 0)
+    assert caught.value.code == "InvalidAction"
+    assert caught.value.message.startswith(f"The action {operation} is not valid for this web service: {problem}")
 
 
 def test_an_unknown_operation_is_refused_and_told_the_nearest() -> None:

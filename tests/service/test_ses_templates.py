@@ -58,7 +58,7 @@ def test_lists_come_in_pages() -> None:
     names = [[each["TemplateName"] for each in page["TemplatesMetadata"]] for page in (first, second)]
     assert (names, "NextToken" in second) == ([["a", "b"], ["c"]], False)
     assert client.refusal("ListEmailTemplates", PageSize=0)[0] == "BadRequestException"
-    for token in ("x", "9"):
+    for token in ("x", "9", "9" * 5_000):
         assert client.refusal("ListEmailTemplates", NextToken=token)[0] == "BadRequestException"
 
 
