@@ -1,18 +1,36 @@
-"""How much Hypothesis tries: little at a desk, more and always the same where `CI` is set, less of it for coverage.
+"""How much Hypothesis tries: little at a desk, more and always the same where `CI` is set.
 
-No example has a deadline: on a busy machine its time says nothing.
+No example has a deadline: on a busy machine its time says nothing. And what coverage is measured by, where it is: each
+module's own quick tests. The slow ones, and those that compare it with models and closed forms, run unmeasured.
 """
 
 import os
+from collections.abc import Generator
+from pathlib import Path
 
+import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "ci",
-    max_examples=30 if "COVERAGE_RUN" in os.environ else 60,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    "ci", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+HERE = Path(__file__).parent
+UNMEASURED = [HERE / "properties", HERE / "differential", HERE / "theory", HERE / "test_benchmarks.py"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Stop measuring for a test that coverage does not count."""
+    measuring = Coverage.current()
+    counts = item.get_closest_marker("slow") is None and not {item.path, *item.path.parents} & set(UNMEASURED)
+    if measuring is None or counts:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
