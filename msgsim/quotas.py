@@ -272,6 +272,8 @@ HEADER_BYTES = Quota("name and value of a header", 2, 996, "characters", "SES-SN
 TAG_CHARACTERS = Quota("name or value of a message tag", 1, 256, "characters", "SES-SND-7")
 TAG_CHARACTERS_V1 = Quota("name or value of a message tag, API version 1", 1, 255, "characters", "SES-SND-7")
 IDENTITIES = Quota("identities of an account", 0, 10_000, "identities", "SES-QUO-8")
+CONFIGURATION_SETS = Quota("configuration sets of an account", 0, 10_000, "configuration sets", "SES-QUO-8")
+TENANTS = Quota("tenants of an account", 0, 10_000, "tenants", "SES-QUO-8")
 ADDRESS_LINK_TIME = Quota("time to click the link of an address", 86_400, 86_400, "s", "SES-IDN-1", 86_400)
 DNS_RECORD_TIME = Quota("time in which records are looked for", 259_200, 259_200, "s", "SES-IDN-1", 259_200)
 TEMPLATE_BYTES = Quota("size of a template", 0, 512_000, "bytes", "SES-QUO-8")
@@ -280,3 +282,5 @@ BULK_DESTINATIONS = Quota("destinations of one bulk request", 1, 50, "destinatio
 EVENT_HEADER_BYTES = Quota("headers in an event", 0, 10_240, "bytes", "SES-EVT-1")
 
 # ---------------------------------------------------------------- SES on the wire
+VERIFICATION_TIME = Quota("time until a link is clicked or records are found", 0, math.inf, "s", "SES-IDN-1")
+IDENTITIES_ASKED = Quota("Identities", 0, 100, "identities of one request", "SES-IDN-1")

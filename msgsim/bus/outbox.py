@@ -743,6 +743,7 @@ class SendingAccount(Standing):
             tags=terms.tags,
             configuration_set=terms.configuration_set,
             tenant=None if terms.tenant is None else terms.tenant.name,
+            operation=terms.operation,
         )
         self.look().accept(mailing, addressees, terms, origin, failure)
         self._tell_driver(head)

@@ -1,17 +1,19 @@
 """Tenants of a sending account: each with a reputation of its own, so that one who is stopped stops nobody else."""
 
+from collections.abc import Sequence
 from math import inf
 
 import attrs
 
 from msgsim.bus.reputation import GOOD, PAUSE, REVIEW, Reputation, ReputationPolicy
+from msgsim.bus.suppression import reasons_field
 from msgsim.declare import choice, instance
 
 STANDARD, STRICT, NONE = "STANDARD", "STRICT", "NONE"
 ENABLED, DISABLED, REINSTATED = "ENABLED", "DISABLED", "REINSTATED"
 SCOPES = ("ACCOUNT", "TENANT")
 
-_STOPS = {STANDARD: PAUSE, STRICT: REVIEW, NONE: inf}
+STOPPED_BY = {STANDARD: PAUSE, STRICT: REVIEW, NONE: inf}
 """From which finding on a policy stops a tenant."""
 
 JUDGEMENT = ReputationPolicy(bounce_pause=0.15, representative_volume=664)
@@ -26,14 +28,17 @@ class SendingTenant:
         policy: what stops it: "STANDARD", rates at which an account may be paused; "STRICT", rates at which it is
             reviewed; "NONE", nothing. There is no grace, for no people decide.
         suppression_scope: "TENANT" for a suppression list of its own, "ACCOUNT" for the account's (SES-SUP-4).
+        suppressed_reasons: with a list of its own, which of "BOUNCE" and "COMPLAINT" count; None is as the account has
+            it.
         reputation: the rates, and over how many recipients; its times are for accounts.
 
     Raises:
         DeclarationError: a value is not allowed; says which are.
     """
 
-    policy: str = choice(STANDARD, tuple(_STOPS), "SES-TEN-1")
+    policy: str = choice(STANDARD, tuple(STOPPED_BY), "SES-TEN-1")
     suppression_scope: str = choice("ACCOUNT", SCOPES, "SES-SUP-4")
+    suppressed_reasons: Sequence[str] | None = reasons_field()
     reputation: ReputationPolicy = instance(ReputationPolicy, "a ReputationPolicy", default=JUDGEMENT)
 
 
@@ -107,13 +112,13 @@ class TenantStanding:
 
         Raises as `record_sent`.
         """
-        stopped = self.reputation.finding >= _STOPS[self.tenant.policy]
+        stopped = self.reputation.finding >= STOPPED_BY[self.tenant.policy]
         self._turn(REINSTATED if stopped else ENABLED, now)
 
     def _judge(self, now: float) -> None:
         finding = self.reputation.finding
         if self._status == ENABLED:
-            if finding >= _STOPS[self.tenant.policy]:
+            if finding >= STOPPED_BY[self.tenant.policy]:
                 self._turn(DISABLED, now)
         elif self._status == REINSTATED and finding == GOOD:
             self._turn(ENABLED, now)

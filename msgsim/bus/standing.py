@@ -11,12 +11,12 @@ from msgsim.bus.identities import Identities
 from msgsim.bus.outcomes import Books
 from msgsim.bus.reputation import HEALTHY, SHUTDOWN, Reputation, ReputationPolicy
 from msgsim.bus.send_statistics import SendStatistics
-from msgsim.bus.sending_tenants import TenantStanding
+from msgsim.bus.sending_tenants import SendingTenant, TenantStanding
 from msgsim.bus.suppression import REASONS, SuppressedDestination, SuppressionList, check_reason, listed_address
 from msgsim.bus.terms import Judge, Terms
 from msgsim.bus.warm_up import PoolTraffic
 from msgsim.errors import InvalidParameterValue, UnknownName
-from msgsim.quotas import SUPPRESSION_PAUSE
+from msgsim.quotas import SUPPRESSION_PAUSE, TENANTS
 
 if TYPE_CHECKING:
     from msgsim.bus.deliveries import Deliveries
@@ -101,6 +101,7 @@ class Standing(Books, ABC):
         *,
         tenant: str | None = None,
         tags: Mapping[str, str] | None = None,
+        operation: str = "SendEmail",
     ) -> Terms:
         """What holds for the emails that one place sends: work it out once, and give it with each.
 
@@ -108,6 +109,7 @@ class Standing(Books, ABC):
             configuration_set: by name; None for the outbox's usual one.
             tenant: by name, that sends (SES-TEN-1); None for none.
             tags: message tags, on top of an email's own.
+            operation: by which they are sent, as events tell (SES-EVT-1).
 
         Raises:
             UnknownName: there is no such configuration set or tenant (SES-SND-4).
@@ -133,7 +135,7 @@ class Standing(Books, ABC):
         if name is not None or standing is not None:
             self.look()
         limit = self.outbox.max_delivery_time
-        return Terms(name, declared, limit, tags=tags, tenant=standing, pool=pool, judges=judges)
+        return Terms(name, declared, limit, tags=tags, tenant=standing, pool=pool, judges=judges, operation=operation)
 
     @staticmethod
     def _named(what: str, name: str, known: Mapping[str, Thing]) -> Thing:
@@ -171,6 +173,42 @@ class Standing(Books, ABC):
         self.advance(now)
         self._named("configuration set", name, self.configuration_sets)
         (self._stopped.discard if sending else self._stopped.add)(name)
+
+    def is_sending(self, name: str) -> bool:
+        """Whether the emails of a configuration set are accepted, as far as that depends on the set (SES-REP-3)."""
+        return name not in self._stopped
+
+    def add_tenant(self, name: str, tenant: SendingTenant, now: float) -> TenantStanding:
+        """Let a further tenant send (SES-TEN-1).
+
+        Args:
+            name: by which emails have it.
+            tenant: its declaration.
+            now: simulated time [s].
+
+        Raises:
+            InvalidParameterValue: there is one of that name, or there are 10,000 (SES-QUO-8).
+        """
+        self.advance(now)
+        if name in self.tenants:
+            raise InvalidParameterValue(f"{self.name}: there is a tenant {name!r} already")
+        if len(self.tenants) >= TENANTS.high:
+            raise InvalidParameterValue(
+                f"{self.name}: {len(self.tenants)} tenants; allowed: {TENANTS.high:.0f} ({TENANTS.rule})"
+            )
+        self.tenants[name] = TenantStanding(tenant, name)
+        return self.tenants[name]
+
+    def drop_tenant(self, name: str, now: float) -> None:
+        """Let a tenant go with its suppression list; what it has sent is still delivered (SES-TEN-1).
+
+        Raises:
+            UnknownName: there is none of that name.
+        """
+        self.advance(now)
+        self._named("tenant", name, self.tenants)
+        del self.tenants[name]
+        self._lists.pop(name, None)
 
     def suppress(self, address: str, reason: str, now: float, *, tenant: str | None = None) -> None:
         """Put an address on the suppression list (SES-SUP-5).

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
 
-from msgsim.bus.email_events import EmailEvent, EventSource
+from msgsim.bus.email_events import FEEDBACK, EmailEvent, EventSource, IdentityFeedback
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.message import EPOCH, format_id
@@ -21,9 +21,9 @@ from msgsim.bus.standard import StandardQueue
 from msgsim.bus.topic import Topic, TopicFanout
 from msgsim.declare import check_epoch, check_flag, check_now
 from msgsim.distributions import Uniforms
-from msgsim.errors import DeclarationError
-from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE
-from msgsim.service.email_record import EmailRecord, StoredTemplate
+from msgsim.errors import DeclarationError, InvalidParameterValue
+from msgsim.quotas import CREATION_LAG, DELETION_LAG, NAME_REUSE, VERIFICATION_TIME
+from msgsim.service.email_record import EmailRecord, IdentityRecord, StoredTemplate
 from msgsim.service.queue_record import QueueRecord
 from msgsim.service.topic_record import TopicRecord
 
@@ -52,6 +52,8 @@ class Account:
         fifo_publish_quota: of all its FIFO topics together; None for no limit.
         throttled_topics: FIFO topics that are created have limits of their own, too (SNS-QUO-2).
         sms: its text messages; None for those of an account without limits (SNS-SMS-2).
+        verification_time: until the link to an address is clicked or the records of a domain are found [s]; None for
+            never, unless `outbox.identities.confirm` says so (SES-IDN-1).
 
     Attributes:
         queues: live ones by the names that they have on the wire, with ".fifo"; further ones may be put in, such as
@@ -92,6 +94,7 @@ class Account:
         "texted",
         "throttled_topics",
         "topics",
+        "verification_time",
     )
 
     def __init__(
@@ -109,6 +112,7 @@ class Account:
         fifo_publish_quota: PublishQuota | None = None,
         throttled_topics: bool = False,
         sms: SmsSender | None = None,
+        verification_time: float | None = None,
     ) -> None:
         check_epoch("Account.epoch", epoch)
         if not isinstance(account_id, str) or not _ACCOUNT_ID.fullmatch(account_id):
@@ -117,6 +121,8 @@ class Account:
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
         check_flag("Account.throttled_topics", throttled_topics)
+        if verification_time is not None:
+            VERIFICATION_TIME.check("Account.verification_time", verification_time)
         self.region = region
         self.account_id = account_id
         self.rng = rng
@@ -137,6 +143,7 @@ class Account:
         self.throttled_topics = throttled_topics
         self.sms = sms or SmsSender()
         self.texted = 0
+        self.verification_time = verification_time
         # Ids come from names. A queue may be called as a topic is: so only queues go by their bare names (SNS-ENV-3).
         declared = outbox or Outbox()
         source = EventSource(sender=declared.sender, account_id=account_id, region=region, epoch=epoch)
@@ -271,19 +278,44 @@ class Account:
         self._topic_records[name] = TopicRecord(made=self.topic_record(name).made)
 
     def listen(self) -> None:
-        """Publish events of emails from now on, if a configuration set has a destination and nobody hears of them."""
+        """Publish events of emails from now on, if a set or an identity has topics and nobody hears of them."""
         wanted = any(declared.events for declared in self.outbox.configuration_sets.values())
+        wanted = wanted or any(record.topics for record in self.emails.identities.values())
         if wanted and self.outbox.on_event is None:
             self.outbox.on_event = self.publish_event
 
     def publish_event(self, event: EmailEvent, origin: int, origin_at: float) -> None:
-        """Publish an event to the topics of its email's set; a topic that is gone gets nothing (SES-CFG-2)."""
+        """Publish an event to the topics of its email's set and identity; one that is gone gets nothing.
+
+        Source: SES-CFG-2, SES-CFG-4.
+        """
         name = event.mail.configuration_set
         declared = None if name is None else self.outbox.configuration_sets.get(name)
         for destination in () if declared is None else declared.events:
             topic = self.topics.get(destination.topic)
             if topic is not None and destination.wants(event.kind):
                 topic.route(None).publish(event, event.at, origin, origin_at)
+        if event.kind in FEEDBACK and self.emails.identities:
+            self._give_feedback(event, origin, origin_at)
+
+    def _give_feedback(self, event: EmailEvent, origin: int, origin_at: float) -> None:
+        record = self.sending_identity(event.mail.email.sender, event.at)
+        topic = None if record is None else self.topics.get(record.topics.get(event.kind, ""))
+        if record is not None and topic is not None:
+            feedback = IdentityFeedback(event, headers=event.kind in record.with_headers)
+            topic.route(None).publish(feedback, event.at, origin, origin_at)
+
+    def sending_identity(self, sender: str | None, now: float) -> IdentityRecord | None:
+        """What is known about the identity that an address sends by; None if nothing, or there is no such identity.
+
+        Args:
+            sender: None for the outbox's own.
+            now: [s].
+        """
+        with suppress(InvalidParameterValue):
+            identity = self.outbox.identities.looked_up(sender or self.outbox.outbox.sender, now)
+            return None if identity is None else self.emails.identities.get(identity.name)
+        return None
 
     @property
     def tokens(self) -> dict[str, str]:

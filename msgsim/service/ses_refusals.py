@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.email_templates import EmailTemplate
+from msgsim.bus.identities import Identity
 from msgsim.errors import (
     AccountSuspended,
     ConfigurationSetDoesNotExist,
@@ -17,6 +18,7 @@ from msgsim.errors import (
     TenantDoesNotExist,
     Throttled,
 )
+from msgsim.quotas import Quota
 from msgsim.service.account import Account
 from msgsim.service.operation import Service
 from msgsim.service.parameters import Missing
@@ -48,6 +50,11 @@ def bad(text: str) -> ServiceError:
     return SES.error("BadRequestException", text)
 
 
+def full(limit: Quota) -> ServiceError:
+    """There are as many things of a kind as there may be (SES-QUO-8)."""
+    return SES.error("LimitExceededException", f"There are {limit.high:.0f} {limit.unit} already")
+
+
 def configuration_set_of(account: Account, name: str) -> ConfigurationSet:
     """The configuration set of a name.
 
@@ -70,6 +77,24 @@ def template_of(account: Account, name: str) -> EmailTemplate:
     if name not in templates:
         raise TemplateDoesNotExist(f"Template {name} does not exist.")
     return templates[name].template
+
+
+def identity_of(account: Account, written: str) -> Identity:
+    """The identity of a name, which may be its ARN.
+
+    Raises:
+        ServiceError: there is none (SES-IDN-1).
+    """
+    name, known = identity_name(account, written), account.outbox.identities
+    try:
+        return known[name]
+    except InvalidParameterValue as error:
+        raise SES.error("NotFoundException", f"Email identity {name} does not exist.", 404) from error
+
+
+def identity_name(account: Account, written: str) -> str:
+    """The name of an identity that is given by its name or its ARN."""
+    return written.removeprefix(account.arn("ses", "identity/"))
 
 
 def page(key: str, things: list[Any], params: Mapping[str, Any]) -> dict[str, Any]:

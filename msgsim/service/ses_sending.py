@@ -18,7 +18,6 @@ from msgsim.errors import (
     SendingPaused,
     ServiceError,
     TemplateDoesNotExist,
-    TenantDoesNotExist,
     Throttled,
 )
 from msgsim.quotas import BULK_DESTINATIONS
@@ -34,6 +33,7 @@ from msgsim.service.ses_contents import (
     texts_of,
 )
 from msgsim.service.ses_refusals import SES, bad, configuration_set_of
+from msgsim.service.ses_tenants import check_ready
 
 STATUSES: Mapping[type[BusError], str] = {
     AccountSuspended: "ACCOUNT_SUSPENDED",
@@ -63,7 +63,7 @@ def send_email(account: Account, params: Mapping[str, Any], now: float) -> dict[
     if "Raw" in content:
         email, own = _raw(params)
         options = {**own, **options}
-        return _sent(account, email, _terms(account, options), now)
+        return _sent(account, email, terms_of(account, options, email.sender, now), now)
     if "FromEmailAddress" not in params:
         raise bad(SES.missing.text.format("FromEmailAddress"))
     if "Simple" in content:
@@ -73,11 +73,12 @@ def send_email(account: Account, params: Mapping[str, Any], now: float) -> dict[
             **texts_of(simple["Body"], "Content.Simple.Body"),
             **extras_of(simple),
         }
-        return _sent(account, _email(params, **texts), _terms(account, options), now)
+        email = _email(params, **texts)
+        return _sent(account, email, terms_of(account, options, email.sender, now), now)
     given = content["Template"]
     email = _email(params, **extras_of(given))
     template = TemplatedEmail(template_in(account, given), data_of(given.get("TemplateData", "{}")), email)
-    return _sent(account, email, _terms(account, options), now, template)
+    return _sent(account, email, terms_of(account, options, email.sender, now), now, template)
 
 
 def send_bulk_email(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -114,7 +115,8 @@ def _send_entry(account: Account, params: Mapping[str, Any], entry: Mapping[str,
     email = _email(options, tags=tags, **extras)
     data = data_of(given.get("TemplateData", "{}")) | data_of(content.get("ReplacementTemplateData", "{}"))
     templated = TemplatedEmail(template_in(account, given), data, email)
-    return {"MessageId": _accepted(account, email, _terms(account, params), now, templated)}
+    terms = terms_of(account, params, email.sender, now, operation="SendBulkEmail")
+    return {"MessageId": accepted(account, email, terms, now, templated)}
 
 
 def _email(params: Mapping[str, Any], **fields: Any) -> Email:
@@ -162,29 +164,37 @@ def _unsubscription(params: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"https://unsubscribe.example.com/{'/'.join(words)}",)
 
 
-def _terms(account: Account, params: Mapping[str, Any]) -> Terms:
-    """On what terms an email is sent: its configuration set and tenant (SES-SND-4, SES-TEN-1)."""
-    usual = account.outbox.outbox.configuration_set
-    name, tenant = params.get("ConfigurationSetName", usual), params.get("TenantName")
+def terms_of(
+    account: Account, params: Mapping[str, Any], sender: str | None, now: float, *, operation: str = "SendEmail"
+) -> Terms:
+    """On what terms an email is sent: its configuration set and tenant (SES-SND-4, SES-TEN-1).
+
+    The set is that of the request, else of the identity that it is sent by, else the outbox's (SES-CFG-1).
+    """
+    name, tenant = params.get("ConfigurationSetName"), params.get("TenantName")
+    if name is None:
+        identity = account.sending_identity(sender, now)
+        own = None if identity is None else identity.configuration_set
+        name = account.outbox.outbox.configuration_set if own is None else own
     if name is not None:
         configuration_set_of(account, name)
-    if tenant is not None and tenant not in account.outbox.tenants:
-        raise TenantDoesNotExist(f"Tenant {tenant} does not exist.")
-    return account.outbox.terms(name, tenant=tenant)
+    if tenant is not None:
+        check_ready(account, tenant)
+    return account.outbox.terms(name, tenant=tenant, operation=operation)
 
 
 def _sent(
     account: Account, email: Email, terms: Terms, now: float, templated: TemplatedEmail | None = None
 ) -> dict[str, Any]:
     try:
-        return {"MessageId": _accepted(account, email, terms, now, templated)}
+        return {"MessageId": accepted(account, email, terms, now, templated)}
     except Throttled as error:
         if account.outbox.refusal == OVER_DAILY_QUOTA:
             raise ServiceError("LimitExceededException", str(error)) from error
         raise
 
 
-def _accepted(account: Account, email: Email, terms: Terms, now: float, templated: TemplatedEmail | None = None) -> str:
+def accepted(account: Account, email: Email, terms: Terms, now: float, templated: TemplatedEmail | None = None) -> str:
     """Send it; a refusal of addresses that are not verified names the account's Region (SES-SND-2)."""
     try:
         return account.outbox.send_email(email, now, terms=terms, templated=templated)

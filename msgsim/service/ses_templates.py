@@ -12,7 +12,7 @@ from msgsim.quotas import TEMPLATES
 from msgsim.service.account import Account
 from msgsim.service.email_record import StoredTemplate
 from msgsim.service.ses_contents import data_of, template_made
-from msgsim.service.ses_refusals import SES, page, template_of
+from msgsim.service.ses_refusals import SES, full, page, template_of
 
 
 def create_email_template(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def create_email_template(account: Account, params: Mapping[str, Any], now: floa
     if name in templates:
         raise SES.error("AlreadyExistsException", f"Template {name} already exists.")
     if len(templates) >= TEMPLATES.high:
-        raise SES.error("LimitExceededException", f"There are {TEMPLATES.high:.0f} {TEMPLATES.unit} already")
+        raise full(TEMPLATES)
     templates[name] = StoredTemplate(template_made(params["TemplateContent"]), now)
     return {}
 

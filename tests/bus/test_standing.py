@@ -8,12 +8,13 @@ import attrs
 import pytest
 
 from msgsim.bus.configuration_set import ConfigurationSet
+from msgsim.bus.email_events import EmailEvent
 from msgsim.bus.outbox import Email, Outbox, SendingAccount
 from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import Receiver
 from msgsim.bus.reputation import ReputationPolicy
 from msgsim.bus.sending_tenants import SendingTenant
-from msgsim.bus.suppression import BOUNCE
+from msgsim.bus.suppression import BOUNCE, COMPLAINT
 from msgsim.bus.warm_up import DedicatedPool
 from msgsim.errors import DeclarationError, InvalidParameterValue, SendingPaused, TimeRanBackwards, UnknownName
 from msgsim.quotas import SUPPRESSION_PAUSE
@@ -298,6 +299,14 @@ class TestList:
         assert [entry.address for entry in account.suppressed_destinations(200 * DAY)] == ["new@x.org"]
 
     @pytest.mark.rule("SES-SUP-4")
+    def test_a_tenant_may_say_for_what_its_own_list_counts(self) -> None:
+        own = SendingTenant(suppression_scope="TENANT", suppressed_reasons=[COMPLAINT])
+        tenants = {"a": own, "b": attrs.evolve(own, suppression_scope="ACCOUNT"), "c": attrs.evolve(own)}
+        account = opened(tenants=tenants, configuration_sets={"s": ConfigurationSet(suppressed_reasons=[BOUNCE])})
+        assert account.terms(tenant="a").suppressed_reasons == (COMPLAINT,)
+        assert account.terms(tenant="b").suppressed_reasons is None
+        assert account.terms("s", tenant="c").suppressed_reasons == (BOUNCE,)
+
     def test_a_tenant_without_a_list_of_its_own_has_the_accounts(self) -> None:
         account = opened(tenants={"a": SendingTenant(), "b": SendingTenant(suppression_scope="TENANT")})
         account.suppress("ann@x.org", BOUNCE, 0.0, tenant="a")
@@ -310,3 +319,43 @@ class TestList:
     def test_an_import_is_of_a_list(self, addresses: Any) -> None:
         with pytest.raises(InvalidParameterValue, match=r"^ses: addresses=.* is not a list of addresses$"):
             opened().suppress_all(addresses, BOUNCE, 0.0)
+
+
+@pytest.mark.rule("SES-TEN-1")
+class TestComingAndGoingOfTenants:
+    def test_a_further_one_sends_and_one_that_is_gone_does_not(self) -> None:
+        account = opened()
+        standing = account.add_tenant("acme", SendingTenant(suppression_scope="TENANT"), 1.0)
+        account.suppress("ann@x.org", BOUNCE, 1.0, tenant="acme")
+        assert account.terms(tenant="acme").tenant is standing
+        account.drop_tenant("acme", 2.0)
+        with pytest.raises(UnknownName, match="no tenant named 'acme'"):
+            account.drop_tenant("acme", 2.0)
+        account.add_tenant("acme", SendingTenant(suppression_scope="TENANT"), 2.0)
+        assert account.suppressed_destinations(2.0, tenant="acme") == []
+
+    @pytest.mark.rule("SES-QUO-8")
+    def test_there_are_at_most_10_000_each_once(self) -> None:
+        account = opened()
+        standing = account.add_tenant("0", SendingTenant(), 0.0)
+        with pytest.raises(InvalidParameterValue, match=r"^ses: there is a tenant '0' already$"):
+            account.add_tenant("0", SendingTenant(), 0.0)
+        account.tenants.update(dict.fromkeys(map(str, range(10_000)), standing))
+        with pytest.raises(InvalidParameterValue, match=r"^ses: 10000 tenants; allowed: 10000 \(SES-QUO-8\)$"):
+            account.add_tenant("more", SendingTenant(), 0.0)
+
+
+@pytest.mark.rule("SES-EVT-1")
+def test_events_tell_the_operation_of_the_terms() -> None:
+    account = opened()
+    heard: list[EmailEvent] = []
+    account.on_event = lambda event, *_: heard.append(event)
+    account.send_email(Email("ann@x.org"), 0.0, terms=account.terms(operation="SendRawEmail"))
+    assert [each.mail.operation for each in heard] == ["SendRawEmail"] * 2
+
+
+def test_a_set_that_is_paused_says_so() -> None:
+    account = opened(configuration_sets={"on": ConfigurationSet(), "off": ConfigurationSet(sending=False)})
+    assert (account.is_sending("on"), account.is_sending("off")) == (True, False)
+    account.pause_configuration_set("on", 0.0)
+    assert not account.is_sending("on")

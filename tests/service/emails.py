@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from msgsim.bus.message import EPOCH
 from msgsim.bus.outbox import Outbox
 from msgsim.errors import ServiceError
 from msgsim.service.account import Account
@@ -16,8 +17,11 @@ HELLO = {"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"
 class Emails:
     """An account, and calls about its outbox."""
 
-    def __init__(self, *, region: str = "us-east-1", **outbox: Any) -> None:
-        self.account = Account(region, outbox=Outbox(**outbox))
+    def __init__(
+        self, *, region: str = "us-east-1", verification_time: float | None = None, epoch: float = EPOCH, **outbox: Any
+    ) -> None:
+        declared = Outbox(**outbox)
+        self.account = Account(region, outbox=declared, verification_time=verification_time, epoch=epoch)
 
     def __call__(self, operation: str, now: float = 0, **params: Any) -> dict[str, Any]:
         return call(self.account, operation, params, now)

@@ -7,6 +7,8 @@ import pytest
 
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.event_destinations import EventDestination
+from msgsim.bus.warm_up import DedicatedPool
+from msgsim.quotas import CONFIGURATION_SETS
 from tests.service.emails import Emails
 
 
@@ -156,3 +158,119 @@ def test_the_usual_set_must_be_there_too() -> None:
     client = Emails(configuration_sets={"s": ConfigurationSet()}, configuration_set="s")
     client("DeleteConfigurationSet", ConfigurationSetName="s")
     assert client.refused()[:2] == ("NotFoundException", "Configuration set <s> does not exist.")
+
+
+@pytest.mark.rule("SES-CFG-1")
+def test_a_set_is_described_and_its_options_are_changed() -> None:
+    client = Emails(epoch=1_000, pools={"warm": DedicatedPool(deferral_rate=0)})
+    client("CreateConfigurationSet", ConfigurationSetName="s")
+    usual = {
+        "ConfigurationSetName": "s",
+        "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
+        "ReputationOptions": {"ReputationMetricsEnabled": False},
+        "SendingOptions": {"SendingEnabled": True},
+        "Tags": [],
+    }
+    assert client("GetConfigurationSet", ConfigurationSetName="s") == usual
+    delivery = {"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": 300, "SendingPoolName": "warm"}
+    client("PutConfigurationSetDeliveryOptions", ConfigurationSetName="s", **delivery)
+    client("PutConfigurationSetSuppressionOptions", ConfigurationSetName="s", SuppressedReasons=["BOUNCE"])
+    client("PutConfigurationSetReputationOptions", ConfigurationSetName="s", ReputationMetricsEnabled=True)
+    client("PutConfigurationSetSendingOptions", ConfigurationSetName="s")
+    assert client("GetConfigurationSet", ConfigurationSetName="s") == {
+        **usual,
+        "DeliveryOptions": delivery,
+        "ReputationOptions": {"ReputationMetricsEnabled": True},
+        "SendingOptions": {"SendingEnabled": False},
+        "SuppressionOptions": {"SuppressedReasons": ["BOUNCE"]},
+    }
+    client("PutConfigurationSetDeliveryOptions", ConfigurationSetName="s")
+    client("PutConfigurationSetSuppressionOptions", ConfigurationSetName="s")
+    expected = ConfigurationSet(suppressed_reasons=(), reputation_metrics=True)
+    assert client.account.outbox.configuration_sets["s"] == expected
+
+
+@pytest.mark.rule("SES-REP-3")
+@pytest.mark.rule("CW-SES-2")
+def test_the_rates_of_a_set_begin_anew_when_it_goes_on_or_they_are_not_wanted() -> None:
+    client = Emails(epoch=1_000)
+    client("CreateConfigurationSet", ConfigurationSetName="s", ReputationOptions={"ReputationMetricsEnabled": True})
+
+    def put(now: float, *, sending: bool) -> dict[str, Any]:
+        client("PutConfigurationSetSendingOptions", now, ConfigurationSetName="s", SendingEnabled=sending)
+        options: dict[str, Any] = client("GetConfigurationSet", now, ConfigurationSetName="s")["ReputationOptions"]
+        return options
+
+    rates = client.account.outbox.reputations
+    client.send(ConfigurationSetName="s")
+    assert put(1, sending=True) == {"ReputationMetricsEnabled": True}
+    assert rates["s"].volume == 1
+    put(2, sending=False)
+    assert rates["s"].volume == 1
+    assert put(3, sending=True) == {"ReputationMetricsEnabled": True, "LastFreshStart": 1_003}
+    assert "s" not in rates
+    client.send(3, ConfigurationSetName="s")
+    client("PutConfigurationSetReputationOptions", 3, ConfigurationSetName="s")
+    assert "s" not in rates
+    client("DeleteConfigurationSet", 3, ConfigurationSetName="s")
+    client("CreateConfigurationSet", 3, ConfigurationSetName="s")
+    assert put(4, sending=True) == {"ReputationMetricsEnabled": False}
+
+
+@pytest.mark.rule("SES-CFG-1")
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"TlsPolicy": "MAYBE"}, "BadRequestException"),
+        ({"MaxDeliverySeconds": 299}, "BadRequestException"),
+        ({"MaxDeliverySeconds": 50_401}, "BadRequestException"),
+        ({"SendingPoolName": "x"}, "NotFoundException"),
+    ],
+)
+def test_options_of_delivery_that_cannot_be(options: dict[str, Any], code: str) -> None:
+    client, _ = with_set()
+    assert client.refusal("CreateConfigurationSet", ConfigurationSetName="b", DeliveryOptions=options)[0] == code
+    assert client.refusal("PutConfigurationSetDeliveryOptions", ConfigurationSetName="s", **options)[0] == code
+    assert client.account.outbox.configuration_sets == {"s": ConfigurationSet()}
+
+
+@pytest.mark.rule("SES-SND-4")
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "GetConfigurationSet",
+        "PutConfigurationSetDeliveryOptions",
+        "PutConfigurationSetReputationOptions",
+        "PutConfigurationSetSendingOptions",
+        "PutConfigurationSetSuppressionOptions",
+    ],
+)
+def test_a_set_that_is_not_there_is_not_found(operation: str) -> None:
+    refusal = Emails().refusal(operation, ConfigurationSetName="x")
+    assert refusal == ("NotFoundException", "Configuration set <x> does not exist.", 404)
+
+
+@pytest.mark.rule("SES-QUO-8")
+def test_an_account_has_at_most_10_000_sets() -> None:
+    client = Emails()
+    client.account.outbox.configuration_sets.update(
+        dict.fromkeys(map(str, range(int(CONFIGURATION_SETS.high) - 1)), ConfigurationSet())
+    )
+    client("CreateConfigurationSet", ConfigurationSetName="last")
+    refusal = client.refusal("CreateConfigurationSet", ConfigurationSetName="more")
+    assert refusal == ("LimitExceededException", "There are 10000 configuration sets already", 400)
+
+
+@pytest.mark.rule("SES-CFG-2")
+@pytest.mark.rule("SES-SND-10")
+def test_a_destination_gets_other_events_elsewhere() -> None:
+    client, arn = with_set()
+    client("CreateConfigurationSetEventDestination", **destination(arn, "SEND"))
+    other = client.listen("other", "others")
+    client("UpdateConfigurationSetEventDestination", **destination(other, "DELIVERY"))
+    client.send(ConfigurationSetName="s")
+    assert client.events() == []
+    assert [each["eventType"] for each in client.events(queue="others")] == ["Delivery"]
+    given = {**destination(arn, "SEND"), "EventDestinationName": "x"}
+    refusal = client.refusal("UpdateConfigurationSetEventDestination", **given)
+    assert refusal == ("NotFoundException", "No EventDestination found for s", 404)
