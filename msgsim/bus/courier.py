@@ -16,8 +16,8 @@ from msgsim.bus.retries import DeliveryPolicy, Schedule
 from msgsim.bus.server import TIMEOUT, LiveServer, is_retried
 from msgsim.quotas import ATTEMPT_TIMEOUT
 
-ATTEMPT, ARRIVAL, END = range(3)
-"""What a parcel waits for: its next attempt, the answer that it arrived, the answer that it did not."""
+FIRST, ATTEMPT, ARRIVAL, END = range(4)
+"""What a parcel waits for: its first attempt, its next one, the answer that it arrived, the answer that it did not."""
 
 LOG_ENTRIES = 1_000
 
@@ -43,9 +43,11 @@ class Parcel:
 
     Attributes:
         content, attributes, origin, origin_at, group_id: of the publish.
+        redrive: name of the queue for it if it fails for good; None to drop it.
         began_at: first attempt [s].
         attempt: the next one, or the one whose answer it waits for, counted from 0.
-        waits_for: `ATTEMPT`, `ARRIVAL` or `END`.
+        waits_for: `FIRST`, `ATTEMPT`, `ARRIVAL` or `END`.
+        schedule: when its attempts are due; it keeps the one that it began with.
         has_slot: it has waited for its turn already.
         jump: from which attempt on it fails for sure: its time [s], its number, the number of the first that may not.
         length: of the attempts that fail for sure [s].
@@ -63,9 +65,13 @@ class Parcel:
         "length",
         "origin",
         "origin_at",
+        "redrive",
+        "schedule",
         "status",
         "waits_for",
     )
+
+    schedule: Schedule
 
     def __init__(
         self,
@@ -75,6 +81,7 @@ class Parcel:
         origin: int | None,
         origin_at: float,
         group_id: str | None,
+        redrive: str | None = None,
     ) -> None:
         self.content = content
         self.attributes = attributes
@@ -82,8 +89,9 @@ class Parcel:
         self.origin = origin
         self.origin_at = origin_at
         self.group_id = group_id
+        self.redrive = redrive
         self.attempt = 0
-        self.waits_for = ATTEMPT
+        self.waits_for = FIRST
         self.has_slot = False
         self.jump: tuple[float, int, int] | None = None
         self.length = 0.0
@@ -97,11 +105,14 @@ class Courier:
         schedule: when attempts are due.
         server: what answers them; None for what takes everything at once.
         policy: for the average rate that deliveries are held back to.
+        refusal: says why a parcel that waited cannot be delivered any more, at a time [s]; nothing if it can.
         deliver: puts a parcel where it belongs, at a time [s]; says why it cannot, nothing if it can.
         give_up: is told of a parcel that fails for good, at a time [s].
         wait: keeps a parcel until a time [s], and calls `proceed` then.
         time: the time of whoever looks [s].
         log_rate: share of the successes that are kept in the log; failures are always (SNS-RTY-9).
+        attempts: that were made before it was there.
+        failed_attempts: of these, the ones that failed.
 
     Attributes:
         log: the latest outcomes; attempts that are known to fail ahead have one entry, for the first of them.
@@ -117,6 +128,7 @@ class Courier:
         "_log_rate",
         "_logged",
         "_pause",
+        "_refusal",
         "_successes",
         "_time",
         "_wait",
@@ -133,17 +145,19 @@ class Courier:
         server: LiveServer | None,
         policy: DeliveryPolicy | None,
         *,
+        refusal: Callable[[Parcel, float], str],
         deliver: Callable[[Parcel, float], str],
         give_up: Callable[[Parcel, float], None],
         wait: Callable[[Parcel, float], None],
         time: Callable[[], float],
         log_rate: float | None = None,
+        attempts: int = 0,
+        failed_attempts: int = 0,
     ) -> None:
-        self.schedule = schedule
         self.server = server
-        rate = policy.max_receives_per_second if policy is not None else None
-        self._pause = 1.0 / rate if rate else 0.0
+        self.repeat_by(schedule, policy)
         self._free_at = 0.0
+        self._refusal = refusal
         self._deliver = deliver
         self._give_up = give_up
         self._wait = wait
@@ -151,8 +165,16 @@ class Courier:
         self._log_rate = log_rate
         self._logged = self._successes = 0
         self.log: deque[LogEntry] = deque(maxlen=LOG_ENTRIES)
-        self._attempts = self.failed_attempts_done = self.pending = 0
+        self._attempts = attempts
+        self.failed_attempts_done = failed_attempts
+        self.pending = 0
         self._jumping: dict[Parcel, None] = {}
+
+    def repeat_by(self, schedule: Schedule, policy: DeliveryPolicy | None) -> None:
+        """Take over a policy: its schedule for parcels that begin from now on, its rate for all attempts."""
+        self.schedule = schedule
+        rate = policy.max_receives_per_second if policy is not None else None
+        self._pause = 1.0 / rate if rate else 0.0
 
     @property
     def attempts(self) -> int:
@@ -174,13 +196,14 @@ class Courier:
     def _begun(self, parcel: Parcel, now: float) -> int:
         """How many attempts of a parcel that jumps have begun after the first of them."""
         began, first, target = parcel.jump  # type: ignore[misc]
-        schedule, length = self.schedule, parcel.length
+        schedule, length = parcel.schedule, parcel.length
         begun = schedule.begun(now - began + schedule.offset(first, length), length)
         return max(0, min(begun, target) - first - 1)
 
     def send(self, parcel: Parcel, now: float) -> None:
         """Begin a delivery."""
         self.pending += 1
+        parcel.schedule = self.schedule
         self._try(parcel, now)
 
     def proceed(self, parcel: Parcel, now: float) -> None:
@@ -192,7 +215,13 @@ class Courier:
             parcel.jump = None
             del self._jumping[parcel]
         if parcel.waits_for == ATTEMPT:
-            self._try(parcel, now)
+            why = self._refusal(parcel, now)
+            if why:
+                self._attempts += 1
+                self._fail(parcel, now, why)
+                self._end(parcel, now)
+            else:
+                self._try(parcel, now)
         elif parcel.waits_for == ARRIVAL:
             self._arrive(parcel, now)
         else:
@@ -211,6 +240,7 @@ class Courier:
             self._free_at = begins + self._pause
             if begins > now:
                 parcel.has_slot = True
+                parcel.waits_for = ATTEMPT
                 self._wait(parcel, begins)
                 return
         parcel.has_slot = False
@@ -241,21 +271,21 @@ class Courier:
                 self._arrive(parcel, now)
             return
         self._fail(parcel, now + length, status)
-        if not is_retried(status) or parcel.attempt + 1 == self.schedule.attempts:
+        if not is_retried(status) or parcel.attempt + 1 == parcel.schedule.attempts:
             parcel.waits_for = END
             if length:
                 self._wait(parcel, now + length)
             else:
                 self._end(parcel, now)
             return
-        pause = self.schedule.pause(parcel.attempt)
+        pause = parcel.schedule.pause(parcel.attempt)
         parcel.attempt += 1
         parcel.waits_for = ATTEMPT
         self._wait(parcel, now + length + pause)
 
     def _fail_until(self, parcel: Parcel, now: float, end: float, status: str) -> None:
         """Let all attempts fail that begin before an end; wait for the first that does not, or for giving up."""
-        schedule = self.schedule
+        schedule = parcel.schedule
         first = parcel.attempt
         length = parcel.length = ATTEMPT_TIMEOUT.low if status == TIMEOUT else 0.0
         self._fail(parcel, now + length, status)

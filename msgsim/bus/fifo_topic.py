@@ -81,10 +81,18 @@ class FifoSubscriber(Subscriber):
         self.replay: Replay | None = None
         self._step = step
         self._reasons: Counter[str] = Counter()
+        self._connect(queue)
+        self._ends: dict[str, float] = {}
+
+    def _connect(self, queue: Any) -> None:
         store = getattr(queue, "queue", queue)  # a station has one
         self._is_fifo = bool(store.declaration.fifo)
         self._put = queue.enqueue if self._is_fifo and store is queue else queue.enqueue_grouped
-        self._ends: dict[str, float] = {}
+
+    def bind(self, name: str, queue: Endpoint) -> None:
+        """See `Subscriber.bind`."""
+        super().bind(name, queue)
+        self._connect(self.queue)
 
     @property
     def is_live(self) -> bool:

@@ -229,6 +229,16 @@ def check_queue(kind: type, queue: object) -> None:
         raise DeclarationError(f"{kind.__name__}.queue", f"{queue!r} is not a Queue")
 
 
+class Watchers(list[Callable[[], None]]):
+    """Who is told that a queue has gone or takes less; a copy of the queue begins with nobody.
+
+    What a copy goes on to deliver to enters itself anew.
+    """
+
+    def __reduce__(self) -> tuple[type["Watchers"], tuple[()]]:
+        return Watchers, ()
+
+
 class LiveQueue(Store):
     """What every live queue does, standard or FIFO: the service's verbs, which check what they are given.
 
@@ -252,6 +262,7 @@ class LiveQueue(Store):
         move: the latest move task out of this queue; None if there was none.
         on_redeclare: called before a change of attributes is accepted, with what is intended and the dead-letter
             queue: whoever drives the queue may refuse it.
+        watchers: called when it has been deleted, or is going to take less than it does.
 
     Raises:
         DeclarationError: it needs an `rng` and there is none, or `dead_letter_queue` is not the one that
@@ -275,6 +286,7 @@ class LiveQueue(Store):
         "on_redeclare",
         "origins",
         "rng",
+        "watchers",
     )
 
     def __init__(
@@ -305,6 +317,7 @@ class LiveQueue(Store):
         self.on_move: Callable[[MoveTask], None] | None = None
         self.move: MoveTask | None = None
         self.on_redeclare: Callable[[Queue, Self | None], None] | None = None
+        self.watchers = Watchers()
         self._need_chance(queue)
         if queue.redrive and dead_letter_queue is None:
             dead_letter_queue = type(self)(Queue(fifo=queue.fifo), queue.redrive.to)
@@ -539,6 +552,8 @@ class LiveQueue(Store):
         self.delaying = self.delay > 0
         for source in self.sources():
             source.max_receive_count = inf
+        for watcher in self.watchers:
+            watcher()
 
     def sources(self) -> "list[Self]":
         """The queues that have their dead letters here now, in the order in which they began to."""
@@ -589,6 +604,9 @@ class LiveQueue(Store):
         for part in parts(changes):
             lag = self.declaration.retention_lag if "retention" in part else self.declaration.attribute_lag
             self._changes.add(Change(now + lag, part, target))
+        if intended.max_message_bytes < self.declaration.max_message_bytes:
+            for watcher in self.watchers:
+                watcher()
         self.change_due = self._changes.due
         self.delaying = True
         self.due = min(self.due, self.change_due)

@@ -152,16 +152,29 @@ class LiveServer:
         patience: the longest that an attempt waits for its answer [s].
     """
 
-    __slots__ = ("_draw", "_failures", "_filled_at", "_patience", "_random", "_tokens", "declaration")
+    __slots__ = ("_draw", "_failures", "_filled_at", "_patience", "_random", "_rng", "_tokens", "declaration")
 
     def __init__(self, server: Server, rng: Uniforms | None, patience: float = ATTEMPT_TIMEOUT.low) -> None:
         self.declaration = server
         self._patience = patience
-        self._draw = _drawn(server.latency, rng)
+        self._rng = rng
         self._failures = [(status, share) for status, share in server.failures.items() if share]
-        self._random = rng.random if rng is not None else float  # certain, without a generator: 0.0
         self._tokens = self._burst
         self._filled_at = -inf
+        self._draw_anew()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what draws: a copy makes that of its own generator."""
+        return {slot: getattr(self, slot) for slot in self.__slots__ if slot not in ("_draw", "_random")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for slot, value in state.items():
+            setattr(self, slot, value)
+        self._draw_anew()
+
+    def _draw_anew(self) -> None:
+        self._draw = _drawn(self.declaration.latency, self._rng)
+        self._random = self._rng.random if self._rng is not None else float  # certain, without a generator: 0.0
 
     @property
     def _burst(self) -> float:

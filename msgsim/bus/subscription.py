@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
-from msgsim.bus.courier import Courier, LogEntry, Parcel
+from msgsim.bus.courier import FIRST, Courier, LogEntry, Parcel
 from msgsim.bus.filters import (
     INVALID_ATTRIBUTES,
     INVALID_BODY,
@@ -42,9 +42,6 @@ DELETED = "endpoint deleted"
 
 DEACTIVATED = "deactivated"
 """Why an email beyond the limit is not delivered: it is dropped, whatever dead-letter queue there is (SNS-SUB-7)."""
-
-Delivery: TypeAlias = tuple[str | Content, Attributes | None, float, int | None, float, str | None]
-"""What `Endpoint.enqueue_grouped` takes; the time is when it arrives [s], the last is the group, if there is one."""
 
 Enqueue: TypeAlias = Callable[[str | Content, Attributes | None, float, int | None, float, str], object]
 """`Endpoint.enqueue_grouped`."""
@@ -170,6 +167,19 @@ class Subscription:
 # ---------------------------------------------------------------- live
 
 
+@attrs.frozen(eq=False)
+class Change:
+    """What comes into force later.
+
+    Attributes:
+        subscription: what it is to be.
+        dead_letter_queue: the live queue that its `redrive` names; None if that does not change.
+    """
+
+    subscription: Subscription
+    dead_letter_queue: Endpoint | None
+
+
 class Hooks(NamedTuple):
     """What a subscription needs of its topic.
 
@@ -250,7 +260,7 @@ class Subscriber(FilterCounts):
         "_arrived",
         "_audiences",
         "_courier",
-        "_dead_letter_queue",
+        "_dead_letters",
         "_delay",
         "_fails",
         "_hooks",
@@ -288,14 +298,13 @@ class Subscriber(FilterCounts):
         self.name = name
         self.queue = queue
         self.enqueue = None if queue is None else queue.enqueue
-        self._dead_letter_queue = dead_letter_queue
-        self.change(subscription)
+        self._dead_letters: dict[str, Endpoint] = {}
+        self._rng = rng
+        self.change(subscription, dead_letter_queue)
         self.under_way = self.delivery_failed = self.delivery_dead_lettered = self.redrive_failed = self._arrived = 0
-        self._delay = _delays(subscription.delivery_delay, rng, name)
-        self._fails = _failures(subscription.failure_rate, rng, name)
+        self._draw_anew()
         self._audiences = audiences
         self._hooks = hooks
-        self._rng = rng
         self._policy = policy
         self._latest: deque[float] = deque()
         self._absent = since
@@ -304,12 +313,24 @@ class Subscriber(FilterCounts):
         server = subscription.server
         if server is not None and not server.is_certain:
             _needed(rng, name)
-        held_back = policy is not None and policy.max_receives_per_second is not None
-        attempted = server is not None or held_back or subscription.log_rate is not None
+        attempted = server is not None or _is_held_back(policy) or subscription.log_rate is not None
         self._courier = self._made_courier() if attempted else None
         certain = subscription.delivery_delay is None and not subscription.failure_rate
         at_once = self._courier is None and subscription.deactivated_above is None
         self.is_instant = certain and at_once and not _is_narrow(queue)
+        _watchers(queue).append(self.watch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but functions that are made of a declaration and a generator: a copy makes them of its own."""
+        slots = [slot for kind in type(self).__mro__ for slot in getattr(kind, "__slots__", ())]
+        return {slot: getattr(self, slot) for slot in slots if slot not in _MADE}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for slot, value in state.items():
+            setattr(self, slot, value)
+        self._draw_anew()
+        self._filter_anew()
+        _watchers(self.queue).append(self.watch)
 
     def __repr__(self) -> str:
         return (
@@ -356,7 +377,7 @@ class Subscriber(FilterCounts):
     @property
     def is_kept(self) -> bool:
         """Whether what it gets is put in a queue, or may be."""
-        return self.queue is not None or self._dead_letter_queue is not None
+        return self.queue is not None or self.declaration.redrive is not None
 
     @property
     def delivery_dropped(self) -> int:
@@ -392,14 +413,52 @@ class Subscriber(FilterCounts):
         """What came since `TopicFanout.listen`, the latest last; nothing without it, and nothing of a queue."""
         return self.queue.received if isinstance(self.queue, Inbox) else ()
 
-    def change(self, subscription: Subscription) -> None:
-        """Take over another filter and form; the audiences that it is in must be chosen again."""
+    def change(self, subscription: Subscription, dead_letter_queue: Endpoint | None = None) -> None:
+        """Take over another filter, form and redrive; the audiences that it is in must be chosen again."""
         if isinstance(self.queue, Inbox):
             subscription = self.queue.follow(subscription)
         self.declaration = subscription
-        policy = subscription.filter_policy
-        self.reads_body = policy is not None and subscription.filter_scope == MESSAGE_BODY
-        self._passes = None if policy is None else compile_policy(policy, subscription.filter_scope)
+        if subscription.redrive is not None and dead_letter_queue is not None:
+            self._dead_letters[subscription.redrive] = dead_letter_queue
+        self._filter_anew()
+
+    def _filter_anew(self) -> None:
+        policy, scope = self.declaration.filter_policy, self.declaration.filter_scope
+        self.reads_body = policy is not None and scope == MESSAGE_BODY
+        self._passes = None if policy is None else compile_policy(policy, scope)
+
+    def _draw_anew(self) -> None:
+        self._delay = _delays(self.declaration.delivery_delay, self._rng, self.name)
+        self._fails = _failures(self.declaration.failure_rate, self._rng, self.name)
+
+    def repeat_by(self, policy: DeliveryPolicy) -> None:
+        """Take over the policy that deliveries are repeated by from now on, if it is of HTTP (SNS-RTY-7).
+
+        Those under way keep the pauses that they began with; the average rate is that of all attempts.
+        """
+        if policy == self._policy:
+            return
+        self._policy = policy
+        if isinstance(self.queue, Inbox):
+            self.queue.content_type = self.content_type
+        if self._courier is not None:
+            self._courier.repeat_by(schedule_of(self.declaration.protocol, policy), policy)
+        elif _is_held_back(policy):
+            self.watch()
+            self._courier = self._made_courier()
+
+    def bind(self, name: str, queue: Endpoint) -> None:
+        """Use the live queue that a name is of from now on; deliveries under way arrive there, too."""
+        if self.declaration.protocol == "sqs" and self.declaration.endpoint == name:
+            self.watch_no_more()
+            _watchers(queue).append(self.watch)
+            self.queue = queue
+            self.enqueue = queue.enqueue
+            if _is_narrow(queue):
+                self.watch()
+            self._hooks.choose_again()
+        if name in self._dead_letters:
+            self._dead_letters[name] = queue
 
     def passes(self, attributes: Attributes | None, body: object) -> bool:
         """Whether a publish passes the filter.
@@ -435,6 +494,12 @@ class Subscriber(FilterCounts):
             self.is_instant = False
             self._hooks.choose_again()
 
+    def watch_no_more(self) -> None:
+        """Do not be told of the queue any more."""
+        watchers = _watchers(self.queue)
+        if self.watch in watchers:
+            watchers.remove(self.watch)
+
     # ---------------------------------------------------------------- deliveries that take time or can fail
 
     def offer(
@@ -447,34 +512,25 @@ class Subscriber(FilterCounts):
         group_id: str | None = None,
     ) -> None:
         """Begin a delivery that takes time or can fail."""
-        delay = self._delay()
-        if delay > 0:
+        due = now + self._delay()
+        parcel = Parcel(content, attributes, due, origin, origin_at, group_id, self.declaration.redrive)
+        if due > now:
             self.under_way += 1
-            due = now + delay
-            self._hooks.wait(self, (content, attributes, due, origin, origin_at, group_id), due)
+            self._hooks.wait(self, parcel, due)
         else:
-            self._attempt(content, attributes, now, origin, origin_at, group_id)
+            self._attempt(parcel, now)
 
-    def arrive(self, delivery: "Delivery | Parcel | None", now: float) -> None:
+    def arrive(self, delivery: "Parcel | None", now: float) -> None:
         """Go on with a delivery that waited; without one, its owner confirms the subscription."""
         if delivery is None:
             self.confirm()
-        elif isinstance(delivery, Parcel):
-            self._courier.proceed(delivery, now)  # type: ignore[union-attr]  # it made it wait
-        else:
+        elif delivery.waits_for == FIRST:
             self.under_way -= 1
-            self._attempt(*delivery)
+            self._attempt(delivery, now)
+        else:
+            self._courier.proceed(delivery, now)  # type: ignore[union-attr]  # it made it wait
 
-    def _attempt(
-        self,
-        content: str | Content,
-        attributes: Attributes | None,
-        now: float,
-        origin: int | None,
-        origin_at: float,
-        group_id: str | None,
-    ) -> None:
-        parcel = Parcel(content, attributes, now, origin, origin_at, group_id)
+    def _attempt(self, parcel: Parcel, now: float) -> None:
         if self._fails():
             why = "failed"
         elif self.declaration.deactivated_above is not None and self._is_flooded(now):
@@ -496,15 +552,18 @@ class Subscriber(FilterCounts):
         """Why the queue cannot take a delivery, ever; nothing if it can (SNS-RTY-1, SNS-ENV-4, SNS-ENV-5)."""
         if self.queue is None or self.declaration.protocol != "sqs":
             return ""
-        if not is_there(self.queue):
+        store: Any = _store(self.queue)
+        if getattr(store, "change_due", inf) <= now:
+            store.settle(now)
+        if not is_there(store):
             return DELETED
         attributes = parcel.attributes or {}  # an envelope has them in its text
         if len(attributes) > RAW_ATTRIBUTES.high:
             return f"more than {RAW_ATTRIBUTES.high:g} attributes"
-        if _is_narrow(self.queue):
+        if _is_narrow(store):
             origin = parcel.origin or 0
             text = published_text(parcel.content, parcel.attributes, 0, now, origin, parcel.origin_at, parcel.group_id)
-            if published_bytes(text, attributes) > _most_bytes(self.queue):
+            if published_bytes(text, attributes) > _most_bytes(store):
                 return "message too long"
         return ""
 
@@ -526,11 +585,14 @@ class Subscriber(FilterCounts):
             schedule_of(subscription.protocol, self._policy),
             None if subscription.server is None else LiveServer(subscription.server, self._rng, patience),
             self._policy,
+            refusal=self._refusal,
             deliver=self._deliver,
             give_up=self._give_up,
             wait=self._wait,
             time=self._hooks.time,
             log_rate=subscription.log_rate,
+            attempts=self._arrived + self.delivery_failed,
+            failed_attempts=self.delivery_failed,
         )
 
     def _wait(self, parcel: Parcel, due: float) -> None:
@@ -547,9 +609,9 @@ class Subscriber(FilterCounts):
     def _give_up(self, parcel: Parcel, now: float) -> None:
         """Keep what failed for good in the dead-letter queue, as the endpoint would have got it (SNS-DLQ-2)."""
         self.delivery_failed += 1
-        target = self._dead_letter_queue
-        if target is None or parcel.status == DEACTIVATED:
+        if parcel.redrive is None or parcel.status == DEACTIVATED:
             return
+        target = self._dead_letters[parcel.redrive]
         if is_there(target):
             self.delivery_dead_lettered += 1
             _put(target, parcel, now)
@@ -565,17 +627,32 @@ def _put(queue: Endpoint, parcel: Parcel, now: float) -> None:
         queue.enqueue_grouped(*place, parcel.group_id)
 
 
+def _store(queue: object) -> object:
+    """A queue, or the one of a station."""
+    return getattr(queue, "queue", queue)
+
+
 def is_there(queue: object) -> bool:
     """Whether a queue, or the one of a station, has not been deleted."""
-    return bool(getattr(getattr(queue, "queue", queue), "exists", True))
+    return bool(getattr(_store(queue), "exists", True))
 
 
-def _most_bytes(queue: Endpoint | None) -> float:
-    declaration = getattr(getattr(queue, "queue", queue), "declaration", None)
+def _watchers(queue: object) -> list[Callable[[], None]]:
+    """Whom a queue tells that it has gone or takes less; what is no queue tells nobody."""
+    return getattr(_store(queue), "watchers", [])
+
+
+def _is_held_back(policy: DeliveryPolicy | None) -> bool:
+    """Whether deliveries have an average rate (SNS-RTY-6b)."""
+    return policy is not None and policy.max_receives_per_second is not None
+
+
+def _most_bytes(queue: object) -> float:
+    declaration = getattr(_store(queue), "declaration", None)
     return float(getattr(declaration, "max_message_bytes", inf))
 
 
-def _is_narrow(queue: Endpoint | None) -> bool:
+def _is_narrow(queue: object) -> bool:
     """Whether a queue may be too small for a notification: those of the usual size are not looked at (SNS-ENV-5)."""
     return _most_bytes(queue) < MAX_MESSAGE_BYTES.high
 
@@ -640,6 +717,10 @@ class Audience:
                 tuple(queue.enqueue_grouped for raw, queue in queues if not raw),
             )
         return self._grouped
+
+
+_MADE = ("_delay", "_fails", "_passes")
+"""Slots of a subscription that hold functions made of its declaration, which neither pickle nor copy."""
 
 
 def _delays(delay: Distribution | None, rng: Uniforms | None, name: str) -> Callable[[], float]:

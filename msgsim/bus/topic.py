@@ -23,7 +23,7 @@ from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue
 from msgsim.bus.retries import HTTP, DeliveryPolicy, in_force
 from msgsim.bus.signing import Signer
-from msgsim.bus.subscription import Audience, Endpoint, FilterCounts, Hooks, Subscriber, Subscription
+from msgsim.bus.subscription import Audience, Change, Endpoint, FilterCounts, Hooks, Subscriber, Subscription
 from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, choice, flag, instance, listed
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
@@ -41,6 +41,9 @@ __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFan
 NO_FIFO = "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics (SNS-SUB-5)"
 """What is said of a subscription that cannot be."""
 
+
+CHANGEABLE = ("filter_policy", "filter_scope", "raw", "delivery_policy", "redrive")
+"""Fields of a subscription that can be changed while it is live (SNS-SUB-8)."""
 
 TOPIC_SCOPE = "Topic"
 GROUP_SCOPE = "MessageGroup"
@@ -425,12 +428,15 @@ class TopicFanout(FilterCounts):
             self.over_quota += 1
             raise Throttled("Rate exceeded")
 
-    def subscribe(self, subscription: Subscription, queue: Endpoint | None = None) -> Subscriber:
+    def subscribe(
+        self, subscription: Subscription, queue: Endpoint | None = None, dead_letter_queue: Endpoint | None = None
+    ) -> Subscriber:
         """Add a subscription, which gets what is published from now on.
 
         Args:
             subscription: its endpoint must not be subscribed yet for its protocol.
             queue: where it delivers to; for protocol "sqs" only, which needs it.
+            dead_letter_queue: the live queue that its `redrive` names (SNS-DLQ-1).
 
         Returns:
             The live subscription.
@@ -438,7 +444,7 @@ class TopicFanout(FilterCounts):
         Raises:
             DeclarationError: subscribed already (SNS-SUB-4), a FIFO queue (SNS-SUB-5), or left to chance while the
                 topic has no `rng`.
-            UnknownName: there is no queue.
+            UnknownName: there is no queue, or none for dead letters.
 
         Cost: O(audiences), and a look at each filter at the next publish of each route.
         """
@@ -446,7 +452,10 @@ class TopicFanout(FilterCounts):
         key = subscription.endpoint
         while key in self.subscriptions:
             key = f"{subscription.protocol}:{key}"
-        subscriber = self._subscriber(key, subscription, {} if queue is None else {subscription.endpoint: queue})
+        endpoints = {} if dead_letter_queue is None else {subscription.redrive or "": dead_letter_queue}
+        if queue is not None:
+            endpoints[subscription.endpoint] = queue
+        subscriber = self._subscriber(key, subscription, endpoints)
         self.declaration = declaration
         self.subscriptions[key] = subscriber
         self._await_confirmation(subscriber)
@@ -465,56 +474,111 @@ class TopicFanout(FilterCounts):
         self.subscriptions[key].confirm()
 
     def watch(self, queue: object) -> None:
-        """A queue has been deleted, or takes less: deliveries that it cannot take fail (SNS-RTY-1, SNS-ENV-5)."""
+        """Look at each delivery to an endpoint: it has gone, or takes less (SNS-RTY-1, SNS-ENV-5).
+
+        Queues tell this of themselves.
+        """
         for each in self.subscriptions.values():
             if each.queue is queue:
                 each.watch()
 
-    def change(self, key: str, subscription: Subscription, *, at: float | None = None) -> None:
-        """Change the filter or the form of the deliveries of a subscription, for what is published from then on.
+    def bind(self, name: str, queue: Endpoint) -> None:
+        """Have another live queue under a name: one that was deleted and is there again.
+
+        Its subscriptions deliver to it from now on, and those that name it have their dead letters there; so do the
+        deliveries under way.
+
+        Raises:
+            DeclarationError: no queue, or a FIFO queue at a standard topic (SNS-SUB-5).
+        """
+        live_queue(Subscription(endpoint=name), {name: queue}, fifo=self.fifo)
+        for each in self.subscriptions.values():
+            each.bind(name, queue)
+
+    def set_delivery_policy(self, policy: DeliveryPolicy | None, *, overrides: bool = False) -> None:
+        """Change when deliveries to HTTP endpoints are repeated that begin from now on (SNS-RTY-7).
+
+        Args:
+            policy: of the subscriptions that have none of their own; None for the default.
+            overrides: it is that of all of them.
+        """
+        changes: dict[str, Any] = {"delivery_policy": policy, "disable_subscription_overrides": overrides}
+        self.declaration = attrs.evolve(self.declaration, **changes)
+        for subscriber in self.subscriptions.values():
+            self._repeat_by_policy(subscriber)
+
+    def effective_policy(self, subscription: Subscription) -> DeliveryPolicy | None:
+        """The policy that deliveries of a subscription are repeated by; None if it is not of HTTP (SNS-RTY-2)."""
+        if subscription.protocol not in HTTP:
+            return None
+        declared = self.declaration
+        overrides = declared.disable_subscription_overrides
+        return in_force(declared.delivery_policy, subscription.delivery_policy, overrides=overrides)
+
+    def _repeat_by_policy(self, subscriber: Subscriber) -> None:
+        policy = self.effective_policy(subscriber.declaration)
+        if policy is not None:
+            subscriber.repeat_by(policy)
+
+    def change(
+        self,
+        key: str,
+        subscription: Subscription,
+        *,
+        at: float | None = None,
+        dead_letter_queue: Endpoint | None = None,
+    ) -> None:
+        """Change a subscription: its filter, form, delivery policy or redrive, for what is published from then on.
+
+        Deliveries under way keep the pauses and the dead-letter queue with which they began, which is an assumption.
 
         Args:
             key: of `subscriptions`.
-            subscription: what it is to be; all but filter and raw delivery as it is.
+            subscription: what it is to be; all else as it is.
+            dead_letter_queue: the live queue that its `redrive` names, if it is not the present one (SNS-DLQ-1).
             at: when the change is in force [s]; None for at once. The service takes up to 15 minutes (SNS-FLT-11). What
                 was asked for earlier, and would come into force later, does not any more.
 
         Raises:
-            UnknownName: there is none of this name.
+            UnknownName: there is none of this name, or no queue for its dead letters.
             DeclarationError: something else differs, or it would take longer.
 
         Cost: as `subscribe`.
         """
         position = self._position(key)
         present = self.declaration.subscriptions[position]
-        kept: dict[str, Any] = {
-            "filter_policy": present.filter_policy,
-            "filter_scope": present.filter_scope,
-            "raw": present.raw,
-        }
+        kept: dict[str, Any] = {field: getattr(present, field) for field in CHANGEABLE}
         if attrs.evolve(subscription, **kept) != present:
-            raise DeclarationError(f"{self.name}/{key}", "only its filter and raw delivery can be changed")
+            allowed = ", ".join(CHANGEABLE)
+            raise DeclarationError(f"{self.name}/{key}", f"something else is to be changed; allowed: {allowed}")
+        attrs.evolve(self.declaration, subscriptions=(subscription,))  # what such a topic may have
+        if dead_letter_queue is not None or subscription.redrive != present.redrive:
+            given = {} if dead_letter_queue is None else {subscription.redrive or "": dead_letter_queue}
+            dead_letter_queue = live_dead_letter_queue(subscription, given)
+        change = Change(subscription, dead_letter_queue)
         if at is not None and at > self._time():
             FILTER_LAG.check(f"{self.name}/{key}: lag", max(0.0, at - max(self._time(), 0.0)))
             self._forget_changes(self.subscriptions[key], at)
-            self._wait(self.subscriptions[key], subscription, at)
+            self._wait(self.subscriptions[key], change, at)
             return
         self._forget_changes(self.subscriptions[key], -inf)
-        self._put_in_force(key, subscription)
+        self._put_in_force(key, change)
 
     def _forget_changes(self, subscriber: Subscriber, since: float) -> None:
         """Let no change that was asked for earlier come into force after one that is asked for now."""
         self._pending[:] = [
             entry
             for entry in self._pending
-            if entry[0] < since or entry[2] is not subscriber or not isinstance(entry[3], Subscription)
+            if entry[0] < since or entry[2] is not subscriber or not isinstance(entry[3], Change)
         ]
         heapify(self._pending)
 
-    def _put_in_force(self, key: str, subscription: Subscription) -> None:
+    def _put_in_force(self, key: str, change: Change) -> None:
         position = self._position(key)
-        self._declare([*self.declaration.subscriptions[:position], subscription], position + 1)
-        self.subscriptions[key].change(subscription)
+        self._declare([*self.declaration.subscriptions[:position], change.subscription], position + 1)
+        subscriber = self.subscriptions[key]
+        subscriber.change(change.subscription, change.dead_letter_queue)
+        self._repeat_by_policy(subscriber)
         self._choose_again()
 
     def unsubscribe(self, key: str) -> Subscriber:
@@ -534,6 +598,7 @@ class TopicFanout(FilterCounts):
         position = self._position(key)
         self._declare(list(self.declaration.subscriptions[:position]), position + 1)
         subscriber = self.subscriptions.pop(key)
+        subscriber.watch_no_more()
         self._choose_again()
         return subscriber
 
@@ -598,15 +663,15 @@ class TopicFanout(FilterCounts):
         pending = self._pending
         while pending and pending[0][0] <= now:
             due, _, subscriber, delivery = heappop(pending)
-            if isinstance(delivery, Subscription):
+            if isinstance(delivery, Change):
                 self._take_over(subscriber, delivery)
             else:
                 subscriber.arrive(delivery, due)
 
-    def _take_over(self, subscriber: Subscriber, subscription: Subscription) -> None:
+    def _take_over(self, subscriber: Subscriber, change: Change) -> None:
         """A change comes into force, unless the subscription has gone meanwhile."""
         for key in [key for key, each in self.subscriptions.items() if each is subscriber]:
-            self._put_in_force(key, subscription)
+            self._put_in_force(key, change)
 
     def next_deadline(self) -> float | None:
         """When the next delivery is due [s]; None if none is pending. Cost: O(1)."""
@@ -616,11 +681,6 @@ class TopicFanout(FilterCounts):
         queue = live_queue(subscription, endpoints, fifo=self.fifo)
         name = f"{self.name}/{key}"
         rng = self._rng if self._rng_of is None else self._rng_of(name)
-        policy = None
-        if subscription.protocol in HTTP:
-            declared = self.declaration
-            overrides = declared.disable_subscription_overrides
-            policy = in_force(declared.delivery_policy, subscription.delivery_policy, overrides=overrides)
         return Subscriber(
             subscription,
             name,
@@ -629,8 +689,8 @@ class TopicFanout(FilterCounts):
             self._audiences,
             self._hooks,
             since=self.published,
-            dead_letter_queue=dead_letter_queue(subscription, endpoints),
-            policy=policy,
+            dead_letter_queue=live_dead_letter_queue(subscription, endpoints),
+            policy=self.effective_policy(subscription),
         )
 
     def _await_confirmation(self, subscriber: Subscriber) -> None:
@@ -718,7 +778,7 @@ class TopicFanout(FilterCounts):
         for each in self.subscriptions.values():
             waiting = each.pending
             if deep:
-                others = (type(None), Subscription)
+                others = (type(None), Change)
                 waiting = sum(entry[2] is each and not isinstance(entry[3], others) for entry in self._pending)
             ended = each.delivered + each.filtered_out + each.delivery_failed
             published = self.published - each.missed
@@ -746,7 +806,7 @@ def live_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint], *,
     return queue
 
 
-def dead_letter_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:
+def live_dead_letter_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:
     """The queue for what fails for good at a subscription; None if it names none.
 
     Raises:

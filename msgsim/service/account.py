@@ -216,11 +216,13 @@ class Account:
     def add_queue(self, name: str, queue: Queue, now: float = 0.0) -> AnyQueue:
         """Make a queue; the dead-letter queue it names is one of the account.
 
-        Queues of the account that have their dead letters in one of this name, which was deleted, send them here.
+        Queues of the account that have their dead letters in one of this name, which was deleted, send them here; so
+        do subscriptions, and those whose endpoint it is deliver to it again.
         """
         target: Any = self.queues[queue.redrive.to] if queue.redrive else None
         kind = FifoQueue if queue.fifo else StandardQueue
         live: Any = kind(queue, name, dead_letter_queue=target, rng=self.rng)
+        was_there = name in self.queues or name in self._gone
         self.queues[name] = live
         self._records[name] = QueueRecord(created_at=now, modified_at=now)
         self._gone.pop(name, None)
@@ -229,6 +231,9 @@ class Account:
             if redrive is not None and redrive.to == name:
                 with suppress(DeclarationError):  # it may not, or cannot: then it keeps its messages
                     source.set_attributes(now, dead_letter_queue=live, redrive=redrive)
+        for topic in self.topics.values() if was_there else ():
+            with suppress(DeclarationError):  # of another type: it may not
+                topic.bind(name, live)
         return self.queues[name]
 
     def change_queue(self, queue: AnyQueue, changes: Mapping[str, Any], now: float) -> None:
@@ -236,9 +241,6 @@ class Account:
         redrive = changes.get("redrive")
         target: Any = self.queues[redrive.to] if redrive else None
         queue.set_attributes(now, dead_letter_queue=target, **changes)
-        if "max_message_bytes" in changes:
-            for topic in self.topics.values():
-                topic.watch(queue)
 
     def delete_queue(self, name: str, now: float) -> None:
         """Let a queue go, at once or after the lag; again is no error (SQS-Q-3)."""
@@ -362,8 +364,6 @@ class Account:
         queue = self.queues.pop(name)
         if queue.exists:
             queue.close(max(at, queue.looked_at))
-        for topic in self.topics.values():
-            topic.watch(queue)
 
 
 def _due(live: TopicFanout | MoveTask | SendingAccount) -> float:

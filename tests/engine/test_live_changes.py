@@ -69,6 +69,21 @@ class TestAttributes:
             simulation.run(60)
             assert (simulation._queues["q"].delay, simulation._queues["q"].visibility_timeout) == (5, 9)
 
+    @pytest.mark.rule("SNS-ENV-5")
+    @pytest.mark.parametrize("lag", [0, 7])
+    def test_a_topic_notices_that_its_queue_has_become_smaller(self, lag: float) -> None:
+        def narrow(simulation: ms.Simulation) -> None:
+            simulation.queues["q"].set_attributes(simulation.now, max_message_bytes=1_024)
+
+        long = ms.Scenario(
+            topics={"topic": ms.Topic(subscriptions=[ms.Subscription(endpoint="q")])},
+            queues={"q": ms.Queue(attribute_lag=lag)},
+            traffic={"t": ms.Traffic(to="topic", rate=1, process="regular", body="x" * 1_024)},
+            workers={"w": ms.Workers(queue="q", count=2, service_time=0.25)},
+        )
+        run = assert_twins(long, 60.0, drive=at(29.75, narrow), probe=5)
+        assert (run.total("topic", "delivered"), run.total("topic", "delivery_failed")) == (30 + lag, 30 - lag)
+
     def test_what_cannot_be_hidden_from_others_is_refused_where_work_is_done_in_one_go(self) -> None:
         for changes in ({"duplicates": 0.1}, {"old_handle": "deletes"}, {"sampled": 0.5}, {"disorder": 0.5}):
             lazy = ms.Simulation(scenario(ms.Queue()))
