@@ -148,6 +148,7 @@ class Account:
         declared = outbox or Outbox()
         source = EventSource(sender=declared.sender, account_id=account_id, region=region, epoch=epoch)
         self.outbox = SendingAccount(declared, self.arn("ses", "outbox"), rng=rng, epoch=epoch, source=source)
+        self.outbox.look()  # a request may ask for statistics of all that went before (SES-REP-4)
         self.emails = EmailRecord(
             {each: StoredTemplate(template, 0.0) for each, template in declared.templates.items()}
         )

@@ -8,6 +8,7 @@ from msgsim.service.account import Account
 from msgsim.service.billing import billed
 from msgsim.service.operation import Operation
 from msgsim.service.ses import OPERATIONS as SES_OPERATIONS
+from msgsim.service.ses_v1 import OPERATIONS as SES_V1_OPERATIONS
 from msgsim.service.sns import OPERATIONS as SNS_OPERATIONS
 from msgsim.service.sqs import OPERATIONS as SQS_OPERATIONS
 
@@ -15,6 +16,7 @@ SERVICES: Mapping[str, Mapping[str, Operation]] = {
     "sqs": SQS_OPERATIONS,
     "sns": SNS_OPERATIONS,
     "sesv2": SES_OPERATIONS,
+    "ses": SES_V1_OPERATIONS,
 }
 """The operations of each service by name; a name that several have means the first one's, unless it says whose."""
 

@@ -145,6 +145,15 @@ def raw_fields(message: "EmailMessage") -> dict[str, Any]:
         raise bad(f"The raw message cannot be read: {error}") from error
 
 
+def said_in(message: "EmailMessage") -> tuple[dict[str, str], dict[str, str]]:
+    """What the headers of a message ask of the service: parameters of a request, and message tags (SES-TEN-1)."""
+    named = {"ConfigurationSetName": "X-SES-CONFIGURATION-SET", "TenantName": "X-SES-TENANT"}
+    params = {name: str(message[header]).strip() for name, header in named.items() if header in message}
+    written = str(message.get("X-SES-MESSAGE-TAGS", "")).split(",")
+    tags = {name.strip(): value.strip() for name, _, value in (each.partition("=") for each in written if each)}
+    return params, tags
+
+
 def _is_own(name: str) -> bool:
     lower = name.lower()
     return lower in OWN_HEADERS or lower.startswith(("content-", "x-ses-"))

@@ -97,15 +97,21 @@ def identity_name(account: Account, written: str) -> str:
     return written.removeprefix(account.arn("ses", "identity/"))
 
 
-def page(key: str, things: list[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+def page(key: str, things: list[Any], params: Mapping[str, Any], *, size_name: str = "PageSize") -> dict[str, Any]:
     """One page of a list, and the token of the next one if there is more.
+
+    Args:
+        key: what the answer calls the list.
+        things: all of it.
+        params: of the request.
+        size_name: what the request calls the size of a page, for refusals.
 
     Raises:
         ServiceError: a size that is not positive, or a token that was never given.
     """
     size = params.get("PageSize", PAGE)
     if not 1 <= size <= PAGE:
-        raise bad(f"PageSize is {size}; allowed: 1 to {PAGE}")
+        raise bad(f"{size_name} is {size}; allowed: 1 to {PAGE}")
     token = params.get("NextToken", "0")
     is_place = token.isascii() and token.isdigit() and len(token) <= len(str(len(things)))
     if not is_place or int(token) > len(things):

@@ -1,6 +1,7 @@
 """SES: emails, one by one and in bulk (SES-SND-1 ... SES-SND-5)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -29,6 +30,7 @@ from msgsim.service.ses_contents import (
     parsed,
     raw_fields,
     recipients_of,
+    said_in,
     template_in,
     texts_of,
 )
@@ -87,12 +89,14 @@ def send_bulk_email(account: Account, params: Mapping[str, Any], now: float) -> 
     if not 1 <= len(entries) <= BULK_DESTINATIONS.high:
         allowed = f"1 to {BULK_DESTINATIONS.high:g} ({BULK_DESTINATIONS.rule})"
         raise bad(f"{len(entries)} destinations; allowed: {allowed}")
-    return {"BulkEmailEntryResults": [_status(account, params, entry, now) for entry in entries]}
+    results = [status_of(account, partial(_send_entry, account, params, entry, now)) for entry in entries]
+    return {"BulkEmailEntryResults": results}
 
 
-def _status(account: Account, params: Mapping[str, Any], entry: Mapping[str, Any], now: float) -> dict[str, Any]:
+def status_of(account: Account, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What one destination of a bulk is told: its message id, or why it has none (SES-SND-5)."""
     try:
-        answer = _send_entry(account, params, entry, now)
+        answer = send()
     except Throttled as error:
         over = account.outbox.refusal == OVER_DAILY_QUOTA
         return {"Status": "ACCOUNT_DAILY_QUOTA_EXCEEDED" if over else "ACCOUNT_THROTTLED", "Error": str(error)}
@@ -145,11 +149,8 @@ def _raw(params: Mapping[str, Any]) -> tuple[Email, dict[str, Any]]:
         raise bad("The raw message has no From header, and the request no FromEmailAddress.")
     if params.get("Destination"):
         fields |= recipients_of(params["Destination"])
-    written = str(message.get("X-SES-MESSAGE-TAGS", "")).split(",")
-    tags = {name.strip(): value.strip() for name, _, value in (each.partition("=") for each in written if each)}
+    own, tags = said_in(message)
     fields["tags"] = tags | dict(pairs(params.get("EmailTags", ())))
-    named = {"ConfigurationSetName": "X-SES-CONFIGURATION-SET", "TenantName": "X-SES-TENANT"}
-    own = {name: str(message[header]).strip() for name, header in named.items() if header in message}
     return Email(
         return_path=params.get("FeedbackForwardingEmailAddress"), list_unsubscribe=_unsubscription(params), **fields
     ), own

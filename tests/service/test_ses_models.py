@@ -9,11 +9,12 @@ import pytest
 from msgsim.service.operation import Operation
 from msgsim.service.parameters import ListOf, MapOf, Shape, Structure
 from msgsim.service.requests import SERVICES
+from msgsim.service.ses_v1_refusals import SES_V1
 from tests.service.emails import HELLO, Emails
 
 botocore = pytest.importorskip("botocore")
 
-CLIENTS = ("sesv2",)
+CLIENTS = ("sesv2", "ses")
 NARROWER = {
     "SnsDestination": "destinations of other kinds take events out of the bus",
     "SNSDestination": "the same",
@@ -67,17 +68,17 @@ def test_parameters_are_the_services(client: str, name: str, operation: Operatio
 class Checked(Emails):
     """A client that holds each answer against the model, and notes what it has asked for."""
 
-    service = "sesv2"
-
-    def __init__(self, **outbox: Any) -> None:
+    def __init__(self, service: str, **outbox: Any) -> None:
         super().__init__(**outbox)
+        self.service = service
         self.asked: set[str] = set()
 
     def __call__(self, operation: str, now: float = 0, **params: Any) -> dict[str, Any]:
-        answer = super().__call__(operation, now, **params)
-        if operation in SERVICES[self.service]:
-            self.asked.add(operation)
-            check_answer(operation, answer, model(self.service).operation_model(operation).output_shape)
+        if operation not in SERVICES[self.service]:
+            return super().__call__(operation, now, **params)
+        answer = super().__call__(f"{self.service}:{operation}", now, **params)
+        self.asked.add(operation)
+        check_answer(operation, answer, model(self.service).operation_model(operation).output_shape)
         return answer
 
 
@@ -112,7 +113,7 @@ TO = {"ToAddresses": ["a@b.c"]}
 
 
 def test_answers_of_version_2_are_the_services() -> None:
-    client = Checked(verification_time=0)
+    client = Checked("sesv2", verification_time=0)
     topic = {"MatchingEventTypes": ["SEND"], "SnsDestination": {"TopicArn": client.listen()}, "Enabled": True}
     own, news = (client.account.arn("ses", name) for name in ("identity/shop.org", "configuration-set/s"))
     arn = client("CreateTenant", **ACME, Tags=TAGS)["TenantArn"]
@@ -177,3 +178,69 @@ def test_answers_of_version_2_are_the_services() -> None:
     for operation, params in requests:
         client(operation, **params)
     assert client.asked == set(SERVICES["sesv2"])
+
+
+def test_answers_of_version_1_are_the_services() -> None:
+    client = Checked("ses", verification_time=0)
+    arn = client.listen()
+    event = {"Name": "d", "Enabled": True, "MatchingEventTypes": ["send"], "SNSDestination": {"TopicARN": arn}}
+    template = {"TemplateName": "t", "SubjectPart": "Hi", "TextPart": "Hello {{name}}", "HtmlPart": "<p>"}
+    options = ["eventDestinations", "trackingOptions", "deliveryOptions", "reputationOptions"]
+    names = {"Identities": ["shop.org", "a@b.c"]}
+    shop, kind = {"Identity": "shop.org"}, {"NotificationType": "Delivery"}
+    sent = {"Source": "ann@shop.org", "Destination": TO}
+    simple = {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}}
+    bulk = {"Source": "ann@shop.org", "Template": "t", "DefaultTemplateData": "{}"}
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("CreateConfigurationSet", {"ConfigurationSet": {"Name": "s"}}),
+        ("CreateConfigurationSetEventDestination", {**S, "EventDestination": event}),
+        ("UpdateConfigurationSetEventDestination", {**S, "EventDestination": event}),
+        ("UpdateConfigurationSetReputationMetricsEnabled", {**S, "Enabled": True}),
+        ("UpdateConfigurationSetSendingEnabled", {**S, "Enabled": False}),
+        ("UpdateConfigurationSetSendingEnabled", {**S, "Enabled": True}),
+        ("DescribeConfigurationSet", {**S, "ConfigurationSetAttributeNames": options}),
+        ("ListConfigurationSets", {"MaxItems": 10}),
+        ("CreateTemplate", {"Template": template}),
+        ("UpdateTemplate", {"Template": template}),
+        ("GetTemplate", {"TemplateName": "t"}),
+        ("ListTemplates", {}),
+        ("TestRenderTemplate", {"TemplateName": "t", "TemplateData": '{"name": "Ann"}'}),
+        ("VerifyDomainIdentity", {"Domain": "shop.org"}),
+        ("VerifyDomainDkim", {"Domain": "shop.org"}),
+        ("VerifyEmailIdentity", {"EmailAddress": "a@b.c"}),
+        ("ListIdentities", {"IdentityType": "Domain"}),
+        ("SetIdentityDkimEnabled", {**shop, "DkimEnabled": True}),
+        ("SetIdentityMailFromDomain", {**shop, "MailFromDomain": "m.shop.org"}),
+        ("SetIdentityNotificationTopic", {**shop, **kind, "SnsTopic": arn}),
+        ("SetIdentityHeadersInNotificationsEnabled", {**shop, **kind, "Enabled": True}),
+        ("SetIdentityFeedbackForwardingEnabled", {**shop, "ForwardingEnabled": True}),
+        ("GetIdentityDkimAttributes", names),
+        ("GetIdentityMailFromDomainAttributes", names),
+        ("GetIdentityNotificationAttributes", names),
+        ("GetIdentityVerificationAttributes", names),
+        ("SendEmail", {**sent, "Message": simple, **S}),
+        ("SendRawEmail", {"RawMessage": {"Data": b"From: ann@shop.org\nTo: a@b.c\n\nHello"}}),
+        ("SendTemplatedEmail", {**sent, "Template": "t", "TemplateData": "{}"}),
+        ("SendBulkTemplatedEmail", {**bulk, "Destinations": ENTRIES}),
+        ("GetSendQuota", {}),
+        ("GetSendStatistics", {}),
+        ("UpdateAccountSendingEnabled", {"Enabled": True}),
+        ("GetAccountSendingEnabled", {}),
+        ("DeleteIdentity", shop),
+        ("DeleteTemplate", {"TemplateName": "t"}),
+        ("DeleteConfigurationSetEventDestination", D),
+        ("DeleteConfigurationSet", S),
+    ]
+    for operation, params in requests:
+        client(operation, **params)
+    assert client.asked == set(SERVICES["ses"])
+
+
+def test_refusals_of_version_1_are_the_models() -> None:
+    codes = {
+        shape.metadata.get("error", {}).get("code"): name
+        for name in model("ses").shape_names
+        if (shape := model("ses").shape_for(name)).metadata.get("exception")
+    }
+    assert {code: codes[code] for code in SES_V1.shapes} == SES_V1.shapes
+    assert {code for code, _ in SES_V1.codes.values()} - {"InvalidParameterValue", "Throttling"} <= set(codes)
