@@ -259,6 +259,7 @@ DEDICATED_IP_VOLUME = Quota("emails by a warm dedicated IP", 1, math.inf, "email
 SUPPRESSION_IMPORT = Quota("addresses of one import job", 1, 100_000, "addresses", "SES-SUP-5")
 SUPPRESSION_PAUSE = Quota("pause that empties the suppression list", 7_776_000, 7_776_000, "s", "SES-SUP-5", 7_776_000)
 GLOBAL_SUPPRESSION_TIME = Quota("time on the global suppression list", 0, 1_209_600, "s", "SES-SUP-3", 1_209_600)
+COMPLAINTS_OF_BULK = Quota("complaints about a bulk sender", 0, 1, "of the emails", "SES-IDN-3", 0.003)
 BULK_SENDER = Quota("emails per day of a bulk sender", 5_000, 5_000, "emails", "SES-IDN-3", 5_000)
 
 # ---------------------------------------------------------------- emails

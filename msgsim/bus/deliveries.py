@@ -402,6 +402,10 @@ class Deliveries(Outcomes):
             sender = parcel.mailing.email.sender
             met = proofs_of(sender or outbox.sender, self._account.identities, outbox.dmarc, at)
         missing = [demand for demand in parcel.server.receiver.demands if demand not in met]
+        if "complaints" in missing:
+            missing.remove("complaints")
+            if parcel.server.minds(at):
+                missing.append(f"complaints below {parcel.server.receiver.complaint_limit:.2%}")
         if "one-click" in missing and getattr(parcel.mailing.email, "one_click", False):
             missing.remove("one-click")
         return missing
@@ -474,7 +478,7 @@ class Deliveries(Outcomes):
         receiver = parcel.server.receiver
         complains = self._happens(self._outbox.complaint_rate)
         complains = self._happens(receiver.complaint_rate) or complains or parcel.mailbox.complains
-        if complains and receiver.reports:
+        if complains and (receiver.reports or receiver.minds_complaints):
             self._plan_complaint(parcel, at)
         if self._happens(receiver.auto_reply_rate):
             self._reply(parcel, at)
@@ -486,6 +490,11 @@ class Deliveries(Outcomes):
         self._plan(at + delay() if delay else at, COMPLAINING, parcel, parcel.origin_at)
 
     def _complain(self, parcel: Parcel, at: float) -> None:
+        """Somebody complains: to the receiver, which may tell the service of it (SES-EVT-4)."""
+        if parcel.scene is None:
+            parcel.server.count_complaint(at)
+            if not parcel.server.receiver.reports:
+                return
         self._account.complained += 1
         self._tell_of(parcel, "Complaint", at, {"complaintFeedbackType": "abuse", "arrivalDate": at})
         if parcel.scene is None:

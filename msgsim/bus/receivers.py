@@ -13,7 +13,7 @@ from msgsim.bus.mail import is_domain
 from msgsim.declare import DAY, HOUR, MINUTE, Sampler, as_float, as_tuple, check_number, flag, number
 from msgsim.distributions import Distribution, as_distribution, refuse_duration
 from msgsim.errors import DeclarationError
-from msgsim.quotas import BULK_SENDER
+from msgsim.quotas import BULK_SENDER, COMPLAINTS_OF_BULK
 
 FIRST_RETRY = MINUTE
 """Pause after the first failed attempt [s]; it doubles at each further one (SES-BNC-2: unpublished)."""
@@ -33,7 +33,7 @@ RATE_SLACK = 1e-6
 _UNIFORMS = Struct(">QQQ").unpack
 """Three whole numbers below 2⁶⁴ out of a digest."""
 
-DEMANDS = ("dkim", "spf", "dmarc", "one-click")
+DEMANDS = ("dkim", "spf", "dmarc", "one-click", "complaints")
 """What a receiver may ask of those who send much (SES-IDN-3)."""
 
 PROOFS = DEMANDS[:3]
@@ -143,9 +143,11 @@ class Receiver:
             (SES-BNC-1).
         outages: pairs (start, end) [s], in order; it cannot be reached in [start, end).
         tls: whether it can encrypt; emails that require it bounce otherwise (SES-CFG-1).
-        demands: of senders of bulk: "dkim" and "spf" aligned, a "dmarc" policy that passes, "one-click" unsubscription
-            (SES-IDN-3). It rejects what does not meet them.
+        demands: of senders of bulk: "dkim" and "spf" aligned, a "dmarc" policy that passes, "one-click" unsubscription,
+            "complaints" below their limit (SES-IDN-3). It rejects what does not meet them.
         bulk: above so many emails in 24 hours a sender is one of bulk [emails] (SES-IDN-3).
+        complaint_limit: complaints in 24 hours over emails in 24 hours of a sender of bulk must be below this
+            [fraction]; whether the service is told of them does not matter (SES-IDN-3).
         complaint_rate: probability that who got an email complains.
         complainers: share of the addresses that complain about each email.
         reports: whether it tells the service of complaints; Gmail does not (SES-EVT-4).
@@ -171,6 +173,7 @@ class Receiver:
     tls: bool = flag(default=True)
     demands: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_demands)
     bulk: int = number(int(BULK_SENDER.low), unit="emails", rule="SES-IDN-3", integer=True)
+    complaint_limit: float = COMPLAINTS_OF_BULK.field()
     complaint_rate: float = probability("SES-EVT-7")
     complainers: float = probability("SES-EVT-7")
     reports: bool = flag(default=True)
@@ -190,6 +193,11 @@ class Receiver:
     def knows_addresses(self) -> bool:
         """Whether anything is a property of an address."""
         return bool(self.unknown_users or self.full_mailboxes or self.complainers)
+
+    @property
+    def minds_complaints(self) -> bool:
+        """Whether it counts complaints about those who send to it."""
+        return "complaints" in self.demands
 
     @property
     def uses_chance(self) -> bool:
@@ -236,6 +244,7 @@ class ReceivingServer:
     """
 
     __slots__ = (
+        "_complaints",
         "_ends",
         "_filled_at",
         "_free_at",
@@ -259,6 +268,7 @@ class ReceivingServer:
         self._most_known = PRUNED_FROM
         self._free_at: dict[str, float] = {}
         self._hours: dict[int, int] = {}
+        self._complaints: dict[int, int] = {}
 
     def _burst(self) -> float:
         rate = self.receiver.max_rate
@@ -339,9 +349,29 @@ class ReceivingServer:
 
     def count(self, now: float) -> bool:
         """Count an email of this sender; say whether it sends in bulk, by the hours of the latest 24 (SES-IDN-3)."""
-        hour = int(now // HOUR)
-        if hour not in self._hours:
-            first = hour - int(DAY // HOUR)
-            self._hours = {past: sent for past, sent in self._hours.items() if past > first}
-        self._hours[hour] = self._hours.get(hour, 0) + 1
+        self._hours = _counted(self._hours, now)
         return sum(self._hours.values()) > self.receiver.bulk
+
+    def count_complaint(self, now: float) -> None:
+        """Count a complaint about this sender. Cost: O(1), and O(hours) once an hour."""
+        self._complaints = _counted(self._complaints, now)
+
+    def minds(self, now: float) -> bool:
+        """Whether there are too many complaints about this sender, by the hours of the latest 24 (SES-IDN-3)."""
+        if not self._complaints:
+            return False
+        first = int(now // HOUR) - int(DAY // HOUR)
+        complaints, emails = (
+            sum(number for hour, number in each.items() if hour > first) for each in (self._complaints, self._hours)
+        )
+        return complaints > 0 and complaints / max(1, emails) >= self.receiver.complaint_limit
+
+
+def _counted(hours: dict[int, int], now: float) -> dict[int, int]:
+    """Counts by the hour with one more, without those that are a day old."""
+    hour = int(now // HOUR)
+    if hour not in hours:
+        first = hour - int(DAY // HOUR)
+        hours = {past: number for past, number in hours.items() if past > first}
+    hours[hour] = hours.get(hour, 0) + 1
+    return hours

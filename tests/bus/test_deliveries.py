@@ -583,6 +583,31 @@ class TestReceivers:
         assert account.suppressed_destinations(0.0) == []
 
     @pytest.mark.rule("SES-IDN-3")
+    @pytest.mark.parametrize("reports", [True, False])
+    def test_a_receiver_rejects_those_about_whom_many_complain_until_they_are_forgotten(self, reports: bool) -> None:
+        receiver = Receiver(demands="complaints", bulk=2, complaint_limit=0.5, complainers=1, reports=reports)
+        account, heard = opened(receiver, suppressed_reasons=[], complaint_delay=60)
+        account.send_email(ANN, 0.0)
+        account.send_email(ANN, 0.0)
+        account.send_email(ANN, 59.0)
+        assert account.soft_bounced == 0
+        account.send_email(ANN, 60.0)
+        [bounce] = heard.details("Bounce")
+        assert (bounce["bounceType"], bounce["bounceSubType"]) == ("Transient", "ContentRejected")
+        assert bounce["diagnosticCode"] == "smtp; 550 5.7.26 senders of bulk need complaints below 50.00%"
+        assert (account.delivered, account.complained) == (3, 2 if reports else 0)
+        assert ("Complaint" in heard.kinds) is reports
+        account.send_email(ANN, DAY + 60)
+        assert account.delivered == 4
+
+    @pytest.mark.rule("SES-IDN-3")
+    def test_the_mailbox_simulator_complains_to_nobody_else(self) -> None:
+        account, _ = opened(Receiver(demands="complaints", bulk=0, complaint_limit=0))
+        account.send_email(Email("complaint@simulator.amazonses.com"), 0.0)
+        account.send_email(ANN, 0.0)
+        assert (account.complained, account.delivered) == (1, 2)
+
+    @pytest.mark.rule("SES-IDN-3")
     @pytest.mark.parametrize("one_click", [True, False])
     def test_a_receiver_asks_for_unsubscription_by_one_click(self, one_click: bool) -> None:
         class News(Page):

@@ -59,7 +59,14 @@ class TestReceiver:
             ({"outages": [(1, 2, 3)]}, r"Receiver.outages.0: \(1.0, 2.0, 3.0\) is not a pair"),
             ({"outages": [(5, 5)]}, r"Receiver.outages.0.1: 5.0 is not allowed; allowed: more than 5"),
             ({"outages": [(0, 5), (4, 6)]}, r"Receiver.outages.1.0: 4.0 is not allowed; allowed: more than 5"),
-            ({"demands": "spam"}, r"Receiver.demands.0: 'spam' is not allowed; allowed: dkim, spf, dmarc, one-click"),
+            (
+                {"demands": "spam"},
+                r"Receiver.demands.0: 'spam' is not allowed; allowed: dkim, spf, dmarc, one-click, complaints",
+            ),
+            (
+                {"complaint_limit": 1.1},
+                r"Receiver.complaint_limit: 1.1 is not allowed; allowed: 0 to 1 \[of the emails\]",
+            ),
             ({"demands": 3}, r"Receiver.demands: 3 is not a list"),
         ],
     )
@@ -162,6 +169,30 @@ class TestTaking:
         assert busy.count(600.0)
         assert busy.count(23 * HOUR)
         assert not busy.count(DAY)
+
+    @pytest.mark.rule("SES-IDN-3")
+    @pytest.mark.parametrize(("emails", "minds"), [(999, True), (1_000, True), (1_001, False)])
+    def test_complaints_are_too_many_from_3_in_1000_emails_of_24_hours(self, emails: int, minds: bool) -> None:
+        strict = server(demands="complaints", complaint_limit=0.003)
+        assert not strict.minds(0.0)
+        for _ in range(emails):
+            strict.count(HOUR)
+        for _ in range(3):
+            assert not strict.minds(HOUR)
+            strict.count_complaint(HOUR)
+        assert strict.minds(HOUR) == strict.minds(25 * HOUR - 1) == minds
+        assert not strict.minds(25 * HOUR)
+
+    @pytest.mark.rule("SES-IDN-3")
+    def test_complaints_of_yesterday_are_forgotten(self) -> None:
+        strict = server(demands="complaints", complaint_limit=0)
+        assert not strict.minds(0.0)
+        strict.count_complaint(0.0)
+        assert strict.minds(0.0)
+        strict.count(DAY)
+        assert not strict.minds(DAY)
+        strict.count_complaint(DAY)
+        assert strict.minds(DAY)
 
 
 class TestRetries:
