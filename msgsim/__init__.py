@@ -34,6 +34,7 @@ from msgsim.bus.quota_growth import QuotaGrowth
 from msgsim.bus.receivers import Receiver
 from msgsim.bus.reputation import ReputationPolicy
 from msgsim.bus.retries import DeliveryPolicy
+from msgsim.bus.sending_identities import SendingIdentity
 from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.bus.server import Outage, Server
 from msgsim.bus.standard import StandardQueue
@@ -104,6 +105,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "SendEmail",
     "SendMessage",
     "SendingAccount",
+    "SendingIdentity",
     "SendingTenant",
     "Server",
     "Simulation",

@@ -6,6 +6,7 @@ confirmed or not while its clock runs.
 
 from collections.abc import Iterable, Iterator
 from math import inf
+from typing import TYPE_CHECKING
 
 from msgsim.bus.addresses import is_domain, parse_address
 from msgsim.bus.verified import refuse_unverified
@@ -13,13 +14,16 @@ from msgsim.declare import check_now, check_number
 from msgsim.errors import InvalidParameterValue, MailFromDomainNotVerified, MessageRejected, no_such
 from msgsim.quotas import ADDRESS_LINK_TIME, DNS_RECORD_TIME, IDENTITIES
 
+if TYPE_CHECKING:
+    from msgsim.bus.sending_identities import SendingIdentity
+
 STATES = ("NOT_STARTED", "PENDING", "SUCCESS", "TEMPORARY_FAILURE", "FAILED")
 """How far a verification is (SES-IDN-1)."""
 
 SENDING = ("SUCCESS", "TEMPORARY_FAILURE")
 """States in which it counts: records that were found once and are gone are looked for a while before that ends."""
 
-ON_FAILURE = ("USE_DEFAULT_VALUE", "REJECT_MESSAGE")
+USE_DEFAULT, REJECT = ON_FAILURE = ("USE_DEFAULT_VALUE", "REJECT_MESSAGE")
 """What becomes of emails while the MAIL FROM domain is not verified (SES-IDN-2)."""
 
 DEFAULT_MAIL_FROM = "amazonses.com"
@@ -136,6 +140,7 @@ class Identities:
 
     Args:
         verified: addresses and domains that are verified already.
+        declared: further ones, as they are declared.
         name: of the account, for errors.
 
     Attributes:
@@ -144,7 +149,9 @@ class Identities:
 
     __slots__ = ("_due", "_known", "_name", "_now", "in_use")
 
-    def __init__(self, verified: Iterable[str] = (), *, name: str = "identities") -> None:
+    def __init__(
+        self, verified: Iterable[str] = (), declared: Iterable["SendingIdentity"] = (), *, name: str = "identities"
+    ) -> None:
         self._name = name
         self._now = -inf
         self._due = inf
@@ -153,7 +160,25 @@ class Identities:
             identity = Identity(canonical(written), -inf)
             identity.state = "SUCCESS"
             self._known[identity.name] = identity
+        for each in declared:
+            self._declare(each)
         self.in_use = bool(self._known)
+
+    def _declare(self, declared: "SendingIdentity") -> None:
+        identity = Identity(canonical(declared.name), 0.0)
+        identity.signing = declared.signing
+        self._known[identity.name] = identity
+        self._foresee(identity, declared.verified_after)
+        if declared.mail_from is not None:
+            identity.mail_from = MailFrom(declared.mail_from.lower(), declared.on_mail_from_failure)
+            self._foresee(identity.mail_from, declared.mail_from_after)
+
+    def _foresee(self, verification: Verification, confirmed_at: float) -> None:
+        """It begins at time 0, and it is known when it will be found [s]; at 0 it has been found already."""
+        verification.start(0.0)
+        verification.confirm(confirmed_at)
+        verification.advance(0.0)
+        self._due = min(self._due, verification.next_deadline())
 
     def __len__(self) -> int:
         return len(self._known)
@@ -237,9 +262,7 @@ class Identities:
 
     # ------------------------------------------------------------ settings
 
-    def put_mail_from(
-        self, written: str, domain: str | None, now: float, *, on_failure: str = "USE_DEFAULT_VALUE"
-    ) -> None:
+    def put_mail_from(self, written: str, domain: str | None, now: float, *, on_failure: str = USE_DEFAULT) -> None:
         """Give an identity a MAIL FROM domain, whose records are looked for from now on; None takes it away.
 
         Raises:
@@ -341,7 +364,7 @@ class Identities:
             return DEFAULT_MAIL_FROM
         if mail_from.state == "SUCCESS":
             return mail_from.domain
-        if mail_from.on_failure == "REJECT_MESSAGE":
+        if mail_from.on_failure == REJECT:
             raise MailFromDomainNotVerified(
                 f"The MAIL FROM domain {mail_from.domain} of {sender} is not verified: {mail_from.state} (SES-IDN-2)"
             )

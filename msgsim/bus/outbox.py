@@ -33,6 +33,7 @@ from msgsim.bus.receivers import (
     probability,
 )
 from msgsim.bus.reputation import HEALTHY, SHUTDOWN, ReputationPolicy
+from msgsim.bus.sending_identities import SendingIdentity, check_sending, speaks_for
 from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.bus.standing import Standing, seen_at
 from msgsim.bus.suppression import (
@@ -63,6 +64,7 @@ from msgsim.errors import (
     ConfigurationSetPaused,
     DeclarationError,
     InvalidParameterValue,
+    MailFromDomainNotVerified,
     MessageRejected,
     SendingPaused,
     Throttled,
@@ -147,6 +149,8 @@ class Outbox:
         verified: addresses, and domains with all that is below them (SES-IDN-1). The sandbox sends to these only; where
             there are any, emails come from these only, or from `sender` (SES-SND-2). What bounces in those domains does
             no harm (SES-BNC-4).
+        identities: further ones, verified or not yet, with MAIL FROM domains of their own (SES-IDN-2). Where one speaks
+            for `sender`, that is sent from as far as it is verified.
         receivers: mail servers by domain, and what they do with emails.
         suppressed_reasons: for which of "BOUNCE" and "COMPLAINT" an address comes on the account's suppression list and
             is not sent to; none switches it off. None is as the service has it: for both, where addresses are looked
@@ -165,9 +169,9 @@ class Outbox:
         validation: which addresses are not sent to for their score; None if none is given (SES-SUP-6).
         quota_growth: how quotas grow for a sender who uses them and is healthy; None if they do not (SES-QUO-6).
 
-    Addresses are looked at where it matters, which takes time: in the sandbox, with receivers, configuration sets,
-    tenants, templates, a reputation or validation, and where `suppressed_reasons` is given. Otherwise recipients are
-    counted, and all is chance.
+    Addresses are looked at where it matters, which takes time: in the sandbox, with identities, receivers,
+    configuration sets, tenants, templates, a reputation or validation, and where `suppressed_reasons` is given.
+    Otherwise recipients are counted, and all is chance.
 
     Raises:
         DeclarationError: a value is not allowed; says which are.
@@ -189,6 +193,7 @@ class Outbox:
     record_limit: int = number(1_000, low=1, unit="emails", integer=True)
     sender: str = text("no-reply@example.com")
     verified: Sequence[str] = listed(str, "an address or a domain")
+    identities: Sequence[SendingIdentity] = listed(SendingIdentity, "a SendingIdentity")
     receivers: Sequence[Receiver] = listed(Receiver, "a Receiver")
     suppressed_reasons: Sequence[str] | None = reasons_field()
     authentication: Sequence[str] = attrs.field(default=PROOFS, converter=as_tuple, validator=check_proofs)
@@ -212,6 +217,7 @@ class Outbox:
             raise DeclarationError(f"{kind}.burst", f"{self.burst!r} needs a max_send_rate to go beyond (SES-QUO-4)")
         check_identity(f"{kind}.sender", self.sender)
         check_identities(f"{kind}.verified", self.verified)
+        check_sending(f"{kind}.identities", self.identities, self.verified)
         check_receivers(f"{kind}.receivers", self.receivers)
         check_sets(f"{kind}.configuration_sets", self.configuration_sets)
         if self.configuration_set is not None and self.configuration_set not in self.configuration_sets:
@@ -226,7 +232,7 @@ class Outbox:
     def knows_addresses(self) -> bool:
         """Whether anything depends on who gets an email."""
         given = self.receivers or self.configuration_sets or self.tenants or self.reputation or self.validation
-        return self.sandbox or self.suppressed_reasons is not None or bool(given or self.templates)
+        return self.sandbox or self.suppressed_reasons is not None or bool(given or self.templates or self.identities)
 
     @property
     def uses_chance(self) -> bool:
@@ -257,14 +263,20 @@ class Outbox:
 
     def is_usual(self, sender: str) -> bool:
         """Whether an address, with or without a name, is the `sender` of this outbox, which needs no verification."""
-        return sender == self.sender or canonical(sender) == canonical(self.sender)
+        same = sender == self.sender or canonical(sender) == canonical(self.sender)
+        return same and not self.sender_is_declared
+
+    @property
+    def sender_is_declared(self) -> bool:
+        """Whether one of the `identities` speaks for the `sender`."""
+        return speaks_for(self.identities, self.sender)
 
     def check_sandbox(self, email: Email, covers: Callable[[str], bool] | None = None) -> None:
         """Refuse what the sandbox does not send.
 
         Args:
             email: what is to be sent.
-            covers: whether an address is verified; None for `verified` alone.
+            covers: whether an address is verified; None for `verified` and `identities` at time 0.
 
         Raises:
             MessageRejected: the email cannot be sent at all (SES-SND-3), or not from this sender or to these recipients
@@ -274,8 +286,9 @@ class Outbox:
         """
         check_email(email)
         if covers is None:
-            covers = partial(Identities(self.verified).covers, now=0.0)
-        sender = () if email.sender is None or self.is_usual(email.sender) else (email.sender,)
+            covers = partial(Identities(self.verified, self.identities).covers, now=0.0)
+        author = self.sender if email.sender is None else email.sender
+        sender = () if self.is_usual(author) else (author,)
         to = [written for written in email.recipients if simulated(listed_address(written)) is None]
         refuse_unverified([written for written in (*sender, *to) if not covers(written)])
 
@@ -315,6 +328,7 @@ class SendingAccount(Standing):
         "_deliveries",
         "_events",
         "_filled_at",
+        "_guarded",
         "_id_base",
         "_looking",
         "_now",
@@ -387,6 +401,7 @@ class SendingAccount(Standing):
         self._events = self._outcomes.events
         chances = (outbox.bounce_rate, outbox.soft_bounce_rate, outbox.complaint_rate)
         self._quiet = outbox.delivery_delay is None and not any(chances)
+        self._guarded = outbox.sender_is_declared
         self._looking = False
         self._deliveries: Deliveries | None = None
         self._source = source or EventSource(sender=outbox.sender, epoch=epoch)
@@ -697,8 +712,8 @@ class SendingAccount(Standing):
                 raise AuditError(f"{self.name}: {law} does not hold: {left} and {right}")
 
     def _check_sender(self, email: Email, now: float) -> None:
-        sender = email.sender
-        if sender is None or not self.identities.in_use or self.outbox.is_usual(sender):
+        sender = self.outbox.sender if email.sender is None else email.sender
+        if not self.identities.in_use or self.outbox.is_usual(sender):
             return
         if not self.outbox.sandbox or self.identities.covers(sender, now):
             self.identities.envelope(sender, now)
@@ -718,8 +733,8 @@ class SendingAccount(Standing):
         if refusal is None:
             try:
                 addressees = self._look_at(content, cause, now)
-            except MessageRejected as error:
-                refusal = MessageRejected, str(error)
+            except (MailFromDomainNotVerified, MessageRejected) as error:
+                refusal = type(error), str(error)
         if refusal is not None:
             self.refusal = refusal
             self.rejected += recipients
@@ -790,7 +805,10 @@ class SendingAccount(Standing):
 
         Raises:
             MessageRejected: to what is no address (SES-SND-3), or not from here (SES-SND-2).
+            MailFromDomainNotVerified: the MAIL FROM domain of the usual sender is not, and stops emails (SES-IDN-2).
         """
+        if self._guarded and not isinstance(content, (Email, TemplatedEmail)):
+            self.identities.envelope(self.outbox.sender, now)  # `send_email` has seen to the senders of its own
         if self.outbox.sandbox:
             email = outline(content, cause, now)
             self.outbox.check_sandbox(email, lambda address: self.identities.covers(address, now))

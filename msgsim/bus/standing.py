@@ -81,7 +81,7 @@ class Standing(Books, ABC):
         self.statistics = SendStatistics(name)
         self._lists: dict[str | None, SuppressionList] = {}
         self.templates: dict[str, EmailTemplate] = dict(outbox.templates)
-        self.identities = Identities(outbox.verified, name=name)
+        self.identities = Identities(outbox.verified, outbox.identities, name=name)
         self._halted_at: float | None = None
         self._down = False
         self._seen = 0
