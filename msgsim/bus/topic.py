@@ -553,7 +553,9 @@ class TopicFanout(FilterCounts):
             raise DeclarationError(f"{self.name}/{key}", f"something else is to be changed; allowed: {allowed}")
         attrs.evolve(self.declaration, subscriptions=(subscription,))  # what such a topic may have
         if dead_letter_queue is not None or subscription.redrive != present.redrive:
-            given = {} if dead_letter_queue is None else {subscription.redrive or "": dead_letter_queue}
+            given: dict[str, Any] = {subscription.endpoint: self.subscriptions[key].queue}
+            if dead_letter_queue is not None:
+                given[subscription.redrive or ""] = dead_letter_queue
             dead_letter_queue = live_dead_letter_queue(subscription, given)
         change = Change(subscription, dead_letter_queue)
         if at is not None and at > self._time():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgsim.service.message_attributes import WIRES
 from msgsim.service.operation import Operation, Perform
 from msgsim.service.parameters import FLAG, TEXT, ListOf, MapOf, Shape, Structure
+from msgsim.service.sns_permissions import add_permission, remove_permission
 from msgsim.service.sns_publishing import publish, publish_batch
 from msgsim.service.sns_refusals import SNS
 from msgsim.service.sns_sms import (
@@ -59,6 +60,9 @@ def _operation(
 
 
 OPERATIONS: Mapping[str, Operation] = {
+    "AddPermission": _operation(
+        add_permission, {"TopicArn": TEXT, "Label": TEXT, "AWSAccountId": ListOf(TEXT), "ActionName": ListOf(TEXT)}
+    ),
     "CheckIfPhoneNumberIsOptedOut": _operation(check_if_phone_number_is_opted_out, {"phoneNumber": TEXT}),
     "ConfirmSubscription": _operation(
         confirm_subscription, {"TopicArn": TEXT, "Token": TEXT}, {"AuthenticateOnUnsubscribe": TEXT}
@@ -87,6 +91,7 @@ OPERATIONS: Mapping[str, Operation] = {
         publish_batch,
         {"TopicArn": TEXT, "PublishBatchRequestEntries": ListOf(Structure({"Id": TEXT, "Message": TEXT}, MESSAGE))},
     ),
+    "RemovePermission": _operation(remove_permission, {"TopicArn": TEXT, "Label": TEXT}),
     "SetSMSAttributes": _operation(set_sms_attributes, {"attributes": MAP}),
     "SetSubscriptionAttributes": _operation(
         set_subscription_attributes, {"SubscriptionArn": TEXT, "AttributeName": TEXT}, {"AttributeValue": TEXT}

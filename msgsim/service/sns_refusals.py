@@ -81,7 +81,8 @@ def refused_subscription(error: DeclarationError, policy: str | None, place: str
         return InvalidParameter(f"Invalid parameter: Endpoint Reason: {error.problem}")
     if error.path == "Subscription.filter_scope":
         return InvalidParameter(f"Invalid parameter: {place}{error.problem.removesuffix(' (SNS-FLT-1)')}")
-    return InvalidParameter(f"Invalid parameter: {place}RawMessageDelivery: {error.problem}")
+    attribute = "DeliveryPolicy" if error.path == "Subscription.delivery_policy" else "RawMessageDelivery"
+    return InvalidParameter(f"Invalid parameter: {place}{attribute}: {error.problem}")
 
 
 def page(key: str, things: Sequence[Any], token: str | None) -> dict[str, Any]:

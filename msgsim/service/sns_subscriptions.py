@@ -25,7 +25,7 @@ from msgsim.quotas import (
     SUBSCRIPTIONS,
     TOKEN_TIME,
 )
-from msgsim.service import sns_fifo
+from msgsim.service import sns_fifo, sns_policies
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import flag, invalid, page, refused_subscription, topic_of
 from msgsim.service.sns_sms import Phone
@@ -34,7 +34,14 @@ from msgsim.service.topic_record import Pending, SubscriptionKey
 CONFIRMED_BY_ENDPOINT = (*HTTP, *LETTERS)
 """Protocols whose endpoints must confirm a subscription (SNS-SUB-2)."""
 
-ATTRIBUTES = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "ReplayPolicy")
+ATTRIBUTES = (
+    "DeliveryPolicy",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RawMessageDelivery",
+    "RedrivePolicy",
+    "ReplayPolicy",
+)
 """Attributes of a subscription that something here heeds; the service has more (SNS-SUB-8)."""
 
 _PENDING = "pending confirmation"
@@ -49,7 +56,8 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
     protocol = params["Protocol"]
     endpoint, queue = _endpoint(account, topic, protocol, params["Endpoint"])
     attributes = params.get("Attributes", {})
-    wanted = _declared(protocol, endpoint, attributes)
+    wanted = _declared(account, protocol, endpoint, attributes)
+    dead_letters = sns_policies.dead_letter_queue(account, wanted)
     replay = _replay_policy(topic, attributes.get("ReplayPolicy", ""), "Attributes Reason: ")
     key = (protocol, endpoint)
     arn = account.subscription_arn(name, protocol, endpoint)
@@ -64,8 +72,9 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
         _check_room(account, name, protocol)
         if protocol in CONFIRMED_BY_ENDPOINT:
             pending = _ask(account, name, arn, wanted, now)
+            pending.dead_letter_queue = dead_letters
         else:
-            subscriber = topic.subscribe(wanted, queue)
+            subscriber = topic.subscribe(wanted, queue, dead_letters)
             if protocol == "sms":
                 subscriber.queue = phone = Phone(account.sms, wanted, topic.arn)
                 subscriber.enqueue = phone.enqueue
@@ -90,7 +99,8 @@ def confirm_subscription(account: Account, params: Mapping[str, Any], now: float
         return {"SubscriptionArn": record.confirmed[token]}
     for key, pending in record.pending.items():
         if pending.token == token and now < pending.since + TOKEN_TIME.high:
-            topic.subscribe(pending.subscription)
+            dead_letters = sns_policies.dead_letter_queue(account, pending.subscription, pending.dead_letter_queue)
+            topic.subscribe(pending.subscription, None, dead_letters)
             del record.pending[key]
             record.confirmed[token] = pending.arn
             return {"SubscriptionArn": pending.arn}
@@ -124,6 +134,7 @@ def get_subscription_attributes(account: Account, params: Mapping[str, Any], now
         "PendingConfirmation": str(pending is not None).lower(),
         "RawMessageDelivery": str(declared.raw).lower(),
         "SubscriptionArn": params["SubscriptionArn"],
+        **sns_policies.described_subscription(account, account.topics[name], declared),
     }
     if declared.filter_policy is not None:
         attributes["FilterPolicy"] = json.dumps(declared.filter_policy, ensure_ascii=False)
@@ -137,7 +148,7 @@ def get_subscription_attributes(account: Account, params: Mapping[str, Any], now
 
 
 def set_subscription_attributes(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Set one attribute (SNS-SUB-8); a policy is effective at once (SNS-FLT-11)."""
+    """Set one attribute (SNS-SUB-8), for what is published from now on (SNS-FLT-11)."""
     name, key, pending = _existing(account, params, now)
     attribute, written = params["AttributeName"], params.get("AttributeValue", "")
     if attribute not in ATTRIBUTES:
@@ -151,24 +162,18 @@ def set_subscription_attributes(account: Account, params: Mapping[str, Any], now
         return {}
     present = pending.subscription if pending else _present(account, name, key)
     assert present is not None, "it was found"  # noqa: S101 - an invariant
-    changes: dict[str, Any] = {}
-    if attribute == "FilterPolicy":
-        changes["filter_policy"] = _parsed(written, "") if written else None
-    elif attribute == "FilterPolicyScope":
-        changes["filter_scope"] = written
-    else:
-        changes["raw"] = flag(attribute, written, "")
+    topic = account.topics[name]
     try:
-        changed = attrs.evolve(present, **changes)
+        changed = attrs.evolve(present, **_fields(account, key, attribute, written, ""))
     except DeclarationError as error:
         raise refused_subscription(error, written if attribute == "FilterPolicy" else None, "") from error
     if changed.filter_policy is not None and present.filter_policy is None:
         _check_policies(account, name, changed)
+    dead_letters = sns_policies.dead_letter_queue(account, changed, pending.dead_letter_queue if pending else None)
     if pending:
-        pending.subscription = changed
+        pending.subscription, pending.dead_letter_queue = changed, dead_letters
     else:
-        topic = account.topics[name]
-        topic.change(_live_name(topic, key), changed)
+        topic.change(_live_name(topic, key), changed, dead_letter_queue=dead_letters)
     return {}
 
 
@@ -213,6 +218,8 @@ def _as_known(subscription: Subscription) -> Subscription:
         filter_policy=subscription.filter_policy,
         filter_scope=subscription.filter_scope,
         raw=subscription.raw,
+        delivery_policy=subscription.delivery_policy,
+        redrive=subscription.redrive,
     )
 
 
@@ -350,22 +357,37 @@ def _endpoint(account: Account, topic: TopicFanout, protocol: str, endpoint: str
     return name, queue
 
 
-def _declared(protocol: str, endpoint: str, attributes: Mapping[str, str]) -> Subscription:
+def _declared(account: Account, protocol: str, endpoint: str, attributes: Mapping[str, str]) -> Subscription:
     place = "Attributes Reason: "
-    for attribute in attributes:
+    fields: dict[str, Any] = {}
+    for attribute, written in attributes.items():
         if attribute not in ATTRIBUTES:
             raise invalid("Attributes", f"{attribute}: not modelled; allowed: {', '.join(ATTRIBUTES)}")
-    policy = attributes.get("FilterPolicy")
+        if attribute != "ReplayPolicy":
+            fields |= _fields(account, (protocol, endpoint), attribute, written, place)
     try:
-        return Subscription(
-            endpoint=endpoint,
-            protocol=protocol,
-            filter_policy=None if policy is None else _parsed(policy, place),
-            filter_scope=attributes.get("FilterPolicyScope", "MessageAttributes"),
-            raw=flag("RawMessageDelivery", attributes.get("RawMessageDelivery", "false")),
-        )
+        return Subscription(endpoint=endpoint, protocol=protocol, **fields)
     except DeclarationError as error:
-        raise refused_subscription(error, policy, place) from error
+        raise refused_subscription(error, attributes.get("FilterPolicy"), place) from error
+
+
+def _fields(account: Account, key: SubscriptionKey, attribute: str, written: str, place: str) -> dict[str, Any]:
+    """The field of `Subscription` that an attribute is.
+
+    Raises:
+        InvalidParameter: it cannot be.
+    """
+    if attribute == "DeliveryPolicy":
+        return {"delivery_policy": sns_policies.delivery_policy(written, place)}
+    if attribute == "FilterPolicy":
+        return {"filter_policy": _parsed(written, place) if written or place else None}
+    if attribute == "FilterPolicyScope":
+        return {"filter_scope": written}
+    if attribute == "RedrivePolicy":
+        protocol, endpoint = key
+        fifo = protocol == "sqs" and endpoint.endswith(".fifo")  # it may have gone by now
+        return {"redrive": sns_policies.redrive(account, written, place, fifo=fifo)}
+    return {"raw": flag(attribute, written, place)}
 
 
 def _parsed(policy: str, place: str) -> Any:

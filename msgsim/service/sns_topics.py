@@ -8,7 +8,7 @@ from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.topic import Topic
 from msgsim.errors import InvalidParameter, ServiceError
 from msgsim.quotas import FIFO_TOPICS, TOPIC_TAGS, TOPICS
-from msgsim.service import sns_fifo
+from msgsim.service import sns_fifo, sns_policies
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import flag, invalid, page, topic_of
 
@@ -29,6 +29,8 @@ def create_topic(account: Account, params: Mapping[str, Any], now: float) -> dic
     for attribute in attributes:
         _check_attribute(attribute, "Attributes Reason: ", fifo=fifo)
     fields = sns_fifo.fields(attributes)
+    if sns_policies.DELIVERY in attributes:
+        fields |= sns_policies.topic_fields(attributes[sns_policies.DELIVERY], "Attributes Reason: ")
     texts = {key: value for key, value in attributes.items() if key in TEXTS}
     tags = _tags(params.get("Tags", ()))
     if name in account.topics:
@@ -74,6 +76,7 @@ def get_topic_attributes(account: Account, params: Mapping[str, Any], now: float
     attributes = {
         "DisplayName": "",
         **record.texts,
+        **sns_policies.described_topic(topic),
         **(sns_fifo.described(topic, now) if isinstance(topic, FifoFanout) else {}),
         "Owner": account.account_id,
         "SubscriptionsConfirmed": str(len(topic.subscriptions)),
@@ -91,6 +94,9 @@ def set_topic_attributes(account: Account, params: Mapping[str, Any], now: float
     _check_attribute(attribute, "AttributeName Reason: ", fifo=topic.fifo)
     if isinstance(topic, FifoFanout) and attribute in sns_fifo.ATTRIBUTES:
         sns_fifo.change(topic, attribute, written, now)
+    elif attribute == sns_policies.DELIVERY:
+        fields = sns_policies.topic_fields(written, "")
+        topic.set_delivery_policy(fields["delivery_policy"], overrides=fields["disable_subscription_overrides"])
     else:
         account.topic_record(name).texts[attribute] = written
     return {}
@@ -131,7 +137,7 @@ def _check_attribute(attribute: str, place: str, *, fifo: bool) -> None:
         raise InvalidParameter(
             f"Invalid parameter: {place}{attribute}: only FIFO topics have it (SNS-FIFO-1, SNS-ARC-1)"
         )
-    allowed = (*TEXTS, *sns_fifo.ATTRIBUTES) if fifo else TEXTS
+    allowed = (*TEXTS, sns_policies.DELIVERY, *(sns_fifo.ATTRIBUTES if fifo else ()))
     if attribute not in allowed:
         raise InvalidParameter(
             f"Invalid parameter: {place}{attribute}: not modelled; allowed: {', '.join(sorted(allowed))}"

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
-from msgsim.bus.subscription import Subscription
+from msgsim.bus.subscription import Endpoint, Subscription
 from msgsim.quotas import PENDING_TIME
 
 SubscriptionKey: TypeAlias = tuple[str, str]
@@ -20,12 +20,14 @@ class Pending:
         token: that its endpoint was sent.
         subscription: what was asked for.
         since: [s].
+        dead_letter_queue: live, that it names or did.
     """
 
     arn: str
     token: str
     subscription: Subscription
     since: float
+    dead_letter_queue: Endpoint | None = None
 
 
 @attrs.define(eq=False)

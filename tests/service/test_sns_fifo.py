@@ -9,6 +9,7 @@ from msgsim.bus.fifo_topic import FifoFanout
 from msgsim.bus.message import EPOCH
 from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue
+from msgsim.bus.retries import DeliveryPolicy, topic_json
 from msgsim.bus.timestamps import iso_timestamp
 from msgsim.errors import DeclarationError
 from tests.service.topics import ARN, QUEUE_ARN, TopicClient
@@ -90,6 +91,7 @@ def test_its_attributes_are_texts() -> None:
     assert client.described() == {
         "ContentBasedDeduplication": "false",
         "DisplayName": "",
+        "EffectiveDeliveryPolicy": json.dumps(topic_json(DeliveryPolicy())),
         "FifoThroughputScope": "Topic",
         "FifoTopic": "true",
         "Owner": "123456789012",
@@ -135,7 +137,7 @@ def test_the_scope_goes_one_way() -> None:
         ("ArchivePolicy", '{"MessageRetentionPeriod": 1.5}', "MessageRetentionPeriod: 1.5 "),
         ("ArchivePolicy", '{"MessageRetentionPeriod": "1e2"}', "MessageRetentionPeriod: '1e2' "),
         ("ArchivePolicy", '{"MessageRetentionPeriod": true}', "MessageRetentionPeriod: True "),
-        ("Beauty", "1", "not modelled; allowed: ArchivePolicy, ContentBasedDeduplication, DisplayName"),
+        ("Beauty", "1", "not modelled; allowed: ArchivePolicy, ContentBasedDeduplication, DeliveryPolicy"),
     ],
 )
 def test_an_attribute_that_cannot_be_is_refused(attribute: str, written: str, text: str) -> None:

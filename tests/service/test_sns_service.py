@@ -84,7 +84,10 @@ def test_what_is_not_modelled_yet_is_refused_clearly() -> None:
         (
             "a",
             {"FifoTopic": "false", "Beauty": "A"},
-            "Beauty: not modelled; allowed: DisplayName, KmsMasterKeyId, Policy, SignatureVersion, TracingConfig",
+            (
+                "Beauty: not modelled; allowed: DeliveryPolicy, DisplayName, KmsMasterKeyId, Policy, SignatureVersion, "
+                "TracingConfig"
+            ),
         ),
     ):
         refusal = client.refusal("CreateTopic", Name=name, Attributes=attributes)
@@ -252,8 +255,8 @@ def test_an_endpoint_that_cannot_be_is_refused(protocol: str, endpoint: str, mes
         ),
         ({"RawMessageDelivery": "1"}, "RawMessageDelivery: Invalid value [1]. Must be true or false."),
         (
-            {"DeliveryPolicy": "{}"},
-            "DeliveryPolicy: not modelled; allowed: FilterPolicy, FilterPolicyScope, RawMessage",
+            {"SubscriptionRoleArn": "x"},
+            "SubscriptionRoleArn: not modelled; allowed: DeliveryPolicy, FilterPolicy, FilterPolicyScope, RawMessage",
         ),
     ],
 )

@@ -1,9 +1,11 @@
 """SNS: topics."""
 
+import json
 from typing import Any
 
 import pytest
 
+from msgsim.bus.retries import DeliveryPolicy, topic_json
 from tests.service.topics import ARN, TopicClient
 
 
@@ -66,6 +68,7 @@ def test_attributes_are_texts() -> None:
     client("SetTopicAttributes", TopicArn=ARN, AttributeName="DisplayName", AttributeValue="Orders")
     assert client("GetTopicAttributes", TopicArn=ARN)["Attributes"] == {
         "DisplayName": "Orders",
+        "EffectiveDeliveryPolicy": json.dumps(topic_json(DeliveryPolicy())),
         "Owner": "123456789012",
         "SubscriptionsConfirmed": "1",
         "SubscriptionsDeleted": "1",
@@ -73,7 +76,9 @@ def test_attributes_are_texts() -> None:
         "TopicArn": ARN,
     }
     refusal = client.refusal("SetTopicAttributes", TopicArn=ARN, AttributeName="Beauty", AttributeValue="1")
-    assert refusal[1].startswith("Invalid parameter: AttributeName Reason: Beauty: not modelled; allowed: DisplayName")
+    assert refusal[1].startswith(
+        "Invalid parameter: AttributeName Reason: Beauty: not modelled; allowed: DeliveryPolicy, "
+    )
 
 
 def test_topics_are_listed_in_pages() -> None:
