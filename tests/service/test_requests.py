@@ -203,7 +203,6 @@ def test_each_operation_has_a_name_and_an_earlier_service_the_shorter_one() -> N
         "VerifyDomainIdentity",
         "VerifyEmailIdentity",
         "VerifySMSSandboxPhoneNumber",
-<<<<<<< HEAD
         "ses:CreateConfigurationSet",
         "ses:CreateConfigurationSetEventDestination",
         "ses:DeleteConfigurationSet",
@@ -211,10 +210,8 @@ def test_each_operation_has_a_name_and_an_earlier_service_the_shorter_one() -> N
         "ses:ListConfigurationSets",
         "ses:SendEmail",
         "ses:UpdateConfigurationSetEventDestination",
-=======
         "sns:AddPermission",
         "sns:RemovePermission",
->>>>>>> b0719b9 (Requests set when deliveries are repeated and where dead letters of subscriptions go; permissions of topics)
     ]
 
 
