@@ -75,6 +75,15 @@ class EventDestination:
         """Whether it takes random numbers."""
         return not isinstance(self.delay, Fixed | None) or self.duplicate_rate > 0
 
+    def check_chance(self, path: str, rng: Uniforms | None) -> None:
+        """Refuse to be without random numbers where they are needed.
+
+        Raises:
+            DeclarationError: says what to do, at `path`.
+        """
+        if self.needs_chance and rng is None:
+            raise DeclarationError(path, "has a delay or duplicates: pass rng=random.Random(seed)")
+
     def wants(self, kind: str) -> bool:
         """Whether events of a type, as the service calls it, are published."""
         return self.enabled and any(KINDS[each] == kind for each in self.types)
@@ -121,8 +130,7 @@ class EventPublisher:
                 if each.topic not in topics:
                     known = ", ".join(topics) or "none"
                     raise DeclarationError(f"{path}.topic", f"SNS topic {each.topic} not found; there are: {known}")
-                if each.needs_chance and rng is None:
-                    raise DeclarationError(path, "has a delay or duplicates: pass rng=random.Random(seed)")
+                each.check_chance(path, rng)
                 for kind in KINDS.values():
                     if each.wants(kind):
                         self._routes.setdefault((owner, kind), []).append((each, topics[each.topic]))
@@ -151,12 +159,25 @@ class EventPublisher:
         """
         self.advance(now)
         for destination, publish in self._routes.get((configuration_set, kind), ()):
-            for _ in range(self._copies(destination)):
-                at = now + self._wait(destination)
-                if at > now:
-                    self._postpone(at, publish, kind, event, origin, origin_at)
-                else:
-                    self._publish(publish, kind, event, now, origin, origin_at)
+            self.tell(destination, publish, kind, event, now, origin, origin_at)
+
+    def tell(
+        self,
+        destination: EventDestination,
+        publish: Publish,
+        kind: str,
+        event: str | Content,
+        now: float,
+        origin: int | None,
+        origin_at: float,
+    ) -> None:
+        """Publish an event to one destination, which need not be among those that it was made with; as `emit`."""
+        for _ in range(self._copies(destination)):
+            at = now + self._wait(destination)
+            if at > now:
+                self._postpone(at, publish, kind, event, origin, origin_at)
+            else:
+                self._publish(publish, kind, event, now, origin, origin_at)
 
     def hear(self, event: EmailEvent, origin: int, origin_at: float) -> None:
         """Publish an event of an account, by the configuration set of its email: for `SendingAccount.on_event`.

@@ -4,14 +4,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
 
 from msgsim.bus.email_events import FEEDBACK, EmailEvent, EventSource, IdentityFeedback
+from msgsim.bus.event_destinations import EventPublisher
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.fifo_topic import FifoFanout
-from msgsim.bus.message import EPOCH, format_id
+from msgsim.bus.message import EPOCH, Content, format_id
 from msgsim.bus.moves import MoveTask
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.publish_quota import PublishQuota
@@ -29,6 +31,9 @@ from msgsim.service.topic_record import TopicRecord
 
 AnyQueue: TypeAlias = StandardQueue | FifoQueue
 """A live queue of either type."""
+
+Driven: TypeAlias = TopicFanout | MoveTask | SendingAccount | EventPublisher
+"""What has deadlines of its own."""
 
 _ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 _STANDARD_ONLY = frozenset({"sampled", "duplicates", "disorder", "old_handle"})
@@ -74,6 +79,7 @@ class Account:
         "_gone",
         "_leaving",
         "_now",
+        "_publisher",
         "_records",
         "_topic_records",
         "account_id",
@@ -152,6 +158,10 @@ class Account:
         self.emails = EmailRecord(
             {each: StoredTemplate(template, 0.0) for each, template in declared.templates.items()}
         )
+        for name, each in declared.configuration_sets.items():
+            for position, destination in enumerate(each.events):
+                destination.check_chance(f"Outbox.configuration_sets.{name}.events.{position}", rng)
+        self._publisher = EventPublisher({}, {}, rng=rng, name=self.arn("ses", "events"))
         self._now = -inf
         self.listen()
 
@@ -290,16 +300,23 @@ class Account:
     def publish_event(self, event: EmailEvent, origin: int, origin_at: float) -> None:
         """Publish an event to the topics of its email's set and identity; one that is gone gets nothing.
 
-        Source: SES-CFG-2, SES-CFG-4.
+        To those of a set as late and as often as is declared; to that of an identity at once.
+
+        Source: SES-CFG-2, SES-CFG-3, SES-CFG-4.
         """
         name = event.mail.configuration_set
         declared = None if name is None else self.outbox.configuration_sets.get(name)
         for destination in () if declared is None else declared.events:
-            topic = self.topics.get(destination.topic)
-            if topic is not None and destination.wants(event.kind):
-                topic.route(None).publish(event, event.at, origin, origin_at)
+            if destination.wants(event.kind):
+                publish = partial(self._publish_to, destination.topic)
+                self._publisher.tell(destination, publish, event.kind, event, event.at, origin, origin_at)
         if event.kind in FEEDBACK and self.emails.identities:
             self._give_feedback(event, origin, origin_at)
+
+    def _publish_to(self, name: str, event: str | Content, now: float, origin: int | None, origin_at: float) -> None:
+        topic = self.topics.get(name)
+        if topic is not None:
+            topic.route(None).publish(event, now, origin, origin_at)
 
     def _give_feedback(self, event: EmailEvent, origin: int, origin_at: float) -> None:
         record = self.sending_identity(event.mail.email.sender, event.at)
@@ -353,8 +370,8 @@ class Account:
                 self._remove(name, due)
             self.tasks = [task for task in self.tasks if task.next_deadline() is not None]
 
-    def _driven(self) -> list[TopicFanout | MoveTask | SendingAccount]:
-        return [*self.topics.values(), *self.tasks, self.outbox]
+    def _driven(self) -> list[Driven]:
+        return [*self.topics.values(), *self.tasks, self.outbox, self._publisher]
 
     def _next(self) -> float:
         return min([*map(_due, self._driven()), *self._leaving.values()], default=inf)
@@ -367,7 +384,7 @@ class Account:
             queue.close(max(at, queue.looked_at))
 
 
-def _due(live: TopicFanout | MoveTask | SendingAccount) -> float:
+def _due(live: Driven) -> float:
     deadline = live.next_deadline()
     return inf if deadline is None else deadline
 

@@ -1,14 +1,20 @@
 """SES: configuration sets and their event destinations."""
 
 import copy
+import pickle
+from random import Random
 from typing import Any
 
 import pytest
 
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.event_destinations import EventDestination
+from msgsim.bus.outbox import Outbox
 from msgsim.bus.warm_up import DedicatedPool
+from msgsim.distributions import Fixed
+from msgsim.errors import DeclarationError
 from msgsim.quotas import CONFIGURATION_SETS
+from msgsim.service.account import Account
 from tests.service.emails import Emails
 
 
@@ -57,6 +63,33 @@ def test_so_do_those_of_declared_sets_also_in_a_copy_of_the_account(copied: bool
     if copied:
         client.account = copy.deepcopy(client.account)
     assert [each["eventType"] for each in client.events(6)] == ["Bounce"]
+
+
+@pytest.mark.rule("SES-CFG-3")
+@pytest.mark.parametrize("copied", [False, True])
+def test_events_come_as_late_and_as_often_as_is_declared(copied: bool) -> None:
+    late = EventDestination(topic="feedback", types=["send"], delay=Fixed(60))
+    twice = EventDestination(topic="feedback", types=["bounce"], duplicate_rate=1.0)
+    declared = {"s": ConfigurationSet(events=[late, twice])}
+    client = Emails()
+    client.account = Account(outbox=Outbox(configuration_sets=declared), rng=Random(7))
+    arn = client.listen()
+    client.send(1, to="bounce@simulator.amazonses.com", ConfigurationSetName="s")
+    assert [each["eventType"] for each in client.events(60.9)] == ["Bounce", "Bounce"]
+    if copied:
+        client.account = pickle.loads(pickle.dumps(client.account))  # noqa: S301 - our own bytes
+    assert [each["eventType"] for each in client.events(61)] == ["Send"]
+    client.send(70, ConfigurationSetName="s")
+    client("DeleteTopic", 80, TopicArn=arn)
+    client.account.advance(200)
+    assert sum(client.account.queues["events"].counts(200)) == 3
+
+
+@pytest.mark.rule("SES-CFG-3")
+def test_duplicates_of_events_need_chance() -> None:
+    declared = {"s": ConfigurationSet(events=[EventDestination(topic="feedback", duplicate_rate=0.5)])}
+    with pytest.raises(DeclarationError, match=r"Outbox.configuration_sets.s.events.0: .*rng="):
+        Emails(configuration_sets=declared)
 
 
 def test_a_set_that_is_made_again_has_rates_of_its_own() -> None:
