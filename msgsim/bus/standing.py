@@ -196,6 +196,7 @@ class Standing(Books, ABC):
             raise InvalidParameterValue(
                 f"{self.name}: {len(self.tenants)} tenants; allowed: {TENANTS.high:.0f} ({TENANTS.rule})"
             )
+        self._lists.pop(name, None)  # what an earlier one of that name had under way may have come on its list since
         self.tenants[name] = TenantStanding(tenant, name)
         return self.tenants[name]
 

@@ -54,6 +54,7 @@ from msgsim.service.ses_tenants import (
     delete_tenant_resource_association,
     get_reputation_entity,
     get_tenant,
+    list_tenant_resources,
     list_tenants,
     put_tenant_suppression_attributes,
     update_reputation_entity_customer_managed_status,
@@ -146,7 +147,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "DeleteConfigurationSetEventDestination": Operation(SES, delete_event_destination, Structure(_DESTINATION_OF)),
     "DeleteEmailIdentity": Operation(SES, delete_email_identity, Structure(_IDENTITY)),
     "DeleteEmailTemplate": Operation(SES, delete_email_template, Structure({"TemplateName": TEXT})),
-    "DeleteSuppressedDestination": Operation(SES, delete_suppressed_destination, Structure(_ADDRESS)),
+    "DeleteSuppressedDestination": Operation(SES, delete_suppressed_destination, Structure(_ADDRESS, _TENANT)),
     "DeleteTenant": Operation(SES, delete_tenant, Structure(_TENANT)),
     "DeleteTenantResourceAssociation": Operation(SES, delete_tenant_resource_association, Structure(_RESOURCE)),
     "GetAccount": Operation(SES, get_account, Structure({})),
@@ -155,14 +156,15 @@ OPERATIONS: Mapping[str, Operation] = {
     "GetEmailIdentity": Operation(SES, get_email_identity, Structure(_IDENTITY)),
     "GetEmailTemplate": Operation(SES, get_email_template, Structure({"TemplateName": TEXT})),
     "GetReputationEntity": Operation(SES, get_reputation_entity, Structure(_ENTITY)),
-    "GetSuppressedDestination": Operation(SES, get_suppressed_destination, Structure(_ADDRESS)),
+    "GetSuppressedDestination": Operation(SES, get_suppressed_destination, Structure(_ADDRESS, _TENANT)),
     "GetTenant": Operation(SES, get_tenant, Structure(_TENANT)),
     "ListConfigurationSets": Operation(SES, list_configuration_sets, Structure({}, PAGES)),
     "ListEmailIdentities": Operation(SES, list_email_identities, Structure({}, PAGES)),
     "ListEmailTemplates": Operation(SES, list_email_templates, Structure({}, PAGES)),
     "ListSuppressedDestinations": Operation(
-        SES, list_suppressed_destinations, Structure({}, {"Reasons": TEXTS, **PAGES})
+        SES, list_suppressed_destinations, Structure({}, {"Reasons": TEXTS, **_TENANT, **PAGES})
     ),
+    "ListTenantResources": Operation(SES, list_tenant_resources, Structure(_TENANT, PAGES)),
     "ListTenants": Operation(SES, list_tenants, Structure({}, PAGES)),
     "PutAccountSendingAttributes": Operation(
         SES, put_account_sending_attributes, Structure({}, {"SendingEnabled": FLAG})
@@ -201,7 +203,9 @@ OPERATIONS: Mapping[str, Operation] = {
         put_email_identity_mail_from_attributes,
         Structure(_IDENTITY, {"BehaviorOnMxFailure": TEXT, "MailFromDomain": TEXT}),
     ),
-    "PutSuppressedDestination": Operation(SES, put_suppressed_destination, Structure({**_ADDRESS, "Reason": TEXT})),
+    "PutSuppressedDestination": Operation(
+        SES, put_suppressed_destination, Structure({**_ADDRESS, "Reason": TEXT}, _TENANT)
+    ),
     "PutTenantSuppressionAttributes": Operation(
         SES, put_tenant_suppression_attributes, Structure(_TENANT, _SUPPRESSION)
     ),

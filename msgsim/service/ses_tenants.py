@@ -19,6 +19,13 @@ STATUSES = (ENABLED, REINSTATED, DISABLED)
 RESOURCE = "RESOURCE"
 """The one type of what has a reputation: things with an ARN, of which tenants are modelled."""
 
+KINDS: Mapping[str, str] = {
+    "identity": "EMAIL_IDENTITY",
+    "configuration-set": "CONFIGURATION_SET",
+    "template": "EMAIL_TEMPLATE",
+}
+"""What a tenant sends with, by how its ARN begins (SES-TEN-1)."""
+
 _POLICY = "arn:aws:ses:{}:aws:reputation-policy/{}"
 
 
@@ -89,6 +96,18 @@ def delete_tenant_resource_association(account: Account, params: Mapping[str, An
         raise SES.error("NotFoundException", f"Resource {params['ResourceArn']} is not associated.", 404)
     resources.remove(resource)
     return {}
+
+
+def list_tenant_resources(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:
+    """What a tenant sends with, in the order in which it was associated; nothing for a declared one (SES-TEN-1)."""
+    name = params["TenantName"]
+    tenant_of(account, name)
+    record = account.emails.tenants.get(name)
+    listed = [
+        {"ResourceType": KINDS[resource.partition("/")[0]], "ResourceArn": account.arn("ses", resource)}
+        for resource in (() if record is None else record.resources)
+    ]
+    return page("TenantResources", listed, params)
 
 
 def get_reputation_entity(account: Account, params: Mapping[str, Any], _: float) -> dict[str, Any]:

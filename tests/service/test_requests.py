@@ -145,6 +145,7 @@ def test_each_operation_has_a_name_and_an_earlier_service_the_shorter_one() -> N
         "ListSuppressedDestinations",
         "ListTagsForResource",
         "ListTemplates",
+        "ListTenantResources",
         "ListTenants",
         "ListTopics",
         "OptInPhoneNumber",

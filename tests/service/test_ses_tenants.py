@@ -1,9 +1,13 @@
 """SES: tenants: made, told what they send with, judged, stopped and let go."""
 
+import random
 from typing import Any
 
 import pytest
 
+from msgsim.bus.emails import Email
+from msgsim.bus.outbox import Outbox, SendingAccount
+from msgsim.bus.receivers import Receiver
 from msgsim.bus.sending_tenants import SendingTenant
 from msgsim.quotas import TENANTS
 from tests.service.emails import Emails
@@ -219,6 +223,57 @@ def test_a_tenant_may_have_a_list_of_its_own_for_one_reason() -> None:
     assert attributes == {"SuppressionScope": "ACCOUNT"}
     client.send(to="angry@x.org", **SHOP)
     assert live.delivered == 2
+
+
+@pytest.mark.rule("SES-SUP-4")
+@pytest.mark.rule("SES-SUP-5")
+def test_the_list_of_a_tenant_is_its_own_or_the_accounts() -> None:
+    client = Emails(tenants={"own": SendingTenant(suppression_scope="TENANT"), "shared": SendingTenant()})
+    entry = {"EmailAddress": "a@x.org", "Reason": "BOUNCE"}
+    client("PutSuppressedDestination", **entry, TenantName="own")
+    client("PutSuppressedDestination", **{**entry, "EmailAddress": "b@x.org"}, TenantName="shared")
+
+    def listed(**params: str) -> list[str]:
+        entries = client("ListSuppressedDestinations", **params)["SuppressedDestinationSummaries"]
+        return [each["EmailAddress"] for each in entries]
+
+    lists = [listed(), listed(TenantName="shared"), listed(TenantName="own")]
+    assert lists == [["b@x.org"], ["b@x.org"], ["a@x.org"]]
+    asked = {"EmailAddress": "a@x.org", "TenantName": "own"}
+    assert client("GetSuppressedDestination", **asked)["SuppressedDestination"]["TenantName"] == "own"
+    assert client.refusal("GetSuppressedDestination", EmailAddress="a@x.org")[0] == "NotFoundException"
+    client("DeleteSuppressedDestination", **asked)
+    assert listed(TenantName="own") == []
+    for operation in ("Get", "Delete"):
+        refusal = client.refusal(f"{operation}SuppressedDestination", EmailAddress="a@x.org", TenantName="x")
+        assert refusal == ("NotFoundException", "Tenant x does not exist.", 404)
+
+
+@pytest.mark.rule("SES-TEN-1")
+def test_a_tenant_tells_what_it_sends_with() -> None:
+    client = ready()
+    assert client("ListTenantResources", TenantName="acme")["TenantResources"] == [
+        {"ResourceType": "EMAIL_IDENTITY", "ResourceArn": IDENTITY},
+        {"ResourceType": "CONFIGURATION_SET", "ResourceArn": SET},
+    ]
+    first = client("ListTenantResources", TenantName="acme", PageSize=1)
+    assert first["NextToken"] == "1"
+    declared = Emails(tenants={"acme": SendingTenant()})
+    assert declared("ListTenantResources", TenantName="acme") == {"TenantResources": []}
+
+
+@pytest.mark.rule("SES-TEN-1")
+@pytest.mark.rule("SES-SUP-4")
+def test_what_an_earlier_tenant_had_under_way_is_not_on_the_list_of_a_later_one() -> None:
+    gone = Receiver(domains=["gone.org"], outages=[(0, 50)])
+    tenant = SendingTenant(suppression_scope="TENANT")
+    account = SendingAccount(Outbox(receivers=[gone], tenants={"a": tenant}, complaint_rate=1), rng=random.Random(1))
+    account.send_email(Email("ann@gone.org"), 0, terms=account.terms(tenant="a"))
+    account.drop_tenant("a", 1)
+    account.advance(200)
+    assert account.complained == 1
+    account.add_tenant("a", tenant, 200)
+    assert account.suppressed_destinations(200, tenant="a") == []
 
 
 @pytest.mark.rule("SES-TEN-1")
