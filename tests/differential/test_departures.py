@@ -12,7 +12,7 @@ pytest.importorskip("moto", reason="the comparison with moto needs it: pip insta
 
 from msgsim.bus.message import EPOCH
 from tests.differential.departures import DEPARTURES
-from tests.differential.topics import Sides
+from tests.differential.topics import KEY, TOPICS, Sides, TopicTwins
 from tests.differential.twins import ARN, TICK, Clock, Pair, Refusal, Twins, moto_on_a_clock
 
 INVALID = "InvalidParameterValue"
@@ -413,3 +413,112 @@ def test_absent_or_a_value(moto: tuple[Any, Clock]) -> None:
 def test_a_prefix_that_is_no_text() -> None:
     sides = Sides({"k": [{"prefix": 1}]})
     assert (sides.ours([]), sides.theirs([])) == ("InvalidParameter", [])
+
+
+@pytest.fixture
+def topics(moto: tuple[Any, Clock], monkeypatch: pytest.MonkeyPatch) -> TopicTwins:
+    """Topic t with queues a and dead."""
+    moto[1].now = EPOCH
+    monkeypatch.setattr("moto.sns.models.Subscription.private_key", lambda _: KEY)
+    twins = TopicTwins()
+    for name in ("a", "dead"):
+        twins.queue(name)
+    twins.call("sns:CreateTopic", Name="t")
+    return twins
+
+
+def answers(pair: Pair) -> tuple[str, str]:
+    """Codes of refusals; "" of an answer."""
+    ours, theirs = (each if isinstance(each, str) else "" for each in pair)
+    return ours, theirs
+
+
+def set_both(topics: TopicTwins, arns: Pair, name: str, value: str) -> Pair:
+    params = {"SubscriptionArn": arns, "AttributeName": name, "AttributeValue": value}
+    return topics.call("sns:SetSubscriptionAttributes", **params)
+
+
+def told(topics: TopicTwins, arns: Pair, name: str) -> tuple[Any, Any]:
+    pair = topics.call("sns:GetSubscriptionAttributes", SubscriptionArn=arns)
+    return pair.ours["Attributes"].get(name), pair.theirs["Attributes"].get(name)
+
+
+@pytest.mark.rule("SNS-TOP-2")
+def test_topics_that_are_made_again(topics: TopicTwins) -> None:
+    pair = topics.call("sns:CreateTopic", Name="t", Attributes={"DisplayName": "T"})
+    assert answers(pair) == ("InvalidParameter", "")
+
+
+@pytest.mark.rule("SNS-SUB-1")
+def test_protocols(topics: TopicTwins) -> None:
+    pair = topics.call("sns:Subscribe", TopicArn=f"{TOPICS}:t", Protocol="pigeon", Endpoint="x")
+    assert answers(pair) == ("InvalidParameter", "")
+
+
+@pytest.mark.rule("SNS-SUB-2")
+def test_confirmation(topics: TopicTwins) -> None:
+    params = {"TopicArn": f"{TOPICS}:t", "Protocol": "email", "Endpoint": "a@example.com"}
+    pair = topics.call("sns:Subscribe", **params, ReturnSubscriptionArn=True)
+    arns = Pair(*(each["SubscriptionArn"] for each in pair))
+    assert told(topics, arns, "PendingConfirmation") == ("true", "false")
+
+
+@pytest.mark.rule("SNS-SUB-4")
+def test_subscriptions_that_are_made_again(topics: TopicTwins) -> None:
+    arns = topics.subscribe("t", "a")
+    assert answers(topics.subscribe("t", "a", RawMessageDelivery="true"))[0] == "InvalidParameter"
+    assert told(topics, arns, "RawMessageDelivery") == ("false", "true")
+
+
+@pytest.mark.rule("SNS-PUB-1")
+def test_empty_messages(topics: TopicTwins) -> None:
+    assert answers(topics.call("sns:Publish", TopicArn=f"{TOPICS}:t", Message="")) == ("InvalidParameter", "")
+
+
+@pytest.mark.rule("SNS-ENV-4")
+def test_binary_attributes_in_raw_form(topics: TopicTwins) -> None:
+    topics.subscribe("t", "a", RawMessageDelivery="true")
+    attributes = {
+        "k": {"DataType": "String", "StringValue": "a"},
+        "j": {"DataType": "Binary", "BinaryValue": b"ab"},
+    }
+    topics.call("sns:Publish", TopicArn=f"{TOPICS}:t", Message="x", MessageAttributes=attributes)
+    (message,) = topics.account.queues["a"].receive(0, 10)
+    assert (message.body, sorted(message.attributes or ())) == ("x", ["j", "k"])
+    with pytest.raises(TypeError):
+        topics.received("a")
+
+
+@pytest.mark.rule("SNS-RTY-7")
+def test_policies_of_deliveries(topics: TopicTwins) -> None:
+    change = {"TopicArn": f"{TOPICS}:t", "AttributeName": "DeliveryPolicy"}
+    assert answers(topics.call("sns:SetTopicAttributes", **change, AttributeValue="x")) == ("InvalidParameter", "")
+    policy = '{"http": {"defaultHealthyRetryPolicy": {"numRetries": 7}}}'
+    assert answers(topics.call("sns:SetTopicAttributes", **change, AttributeValue=policy)) == ("", "")
+    pair = topics.call("sns:GetTopicAttributes", TopicArn=f"{TOPICS}:t")
+    ours, theirs = (each["Attributes"]["EffectiveDeliveryPolicy"] for each in pair)
+    assert ('"numRetries": 7' in ours, '"numRetries": 3' in theirs) == (True, True)
+
+
+@pytest.mark.rule("SNS-DLQ-1")
+@pytest.mark.parametrize("policy", ["x", "{}", redrive("nowhere")])
+def test_redrive_policies_of_subscriptions(topics: TopicTwins, policy: str) -> None:
+    arns = topics.subscribe("t", "a")
+    ours, theirs = answers(set_both(topics, arns, "RedrivePolicy", policy))
+    assert (ours, theirs) == ("" if policy == "{}" else "InvalidParameter", "")
+    assert told(topics, arns, "RedrivePolicy") == (None, policy)
+
+
+@pytest.mark.rule("SNS-DLQ-2")
+def test_dead_letters_of_subscriptions(topics: TopicTwins) -> None:
+    topics.subscribe("t", "a", RawMessageDelivery="true", RedrivePolicy=redrive("dead"))
+    topics.call("sqs:DeleteQueue", QueueUrl=topics.account.queue_url("a"))
+    ours, theirs = answers(topics.call("sns:Publish", TopicArn=f"{TOPICS}:t", Message="x"))
+    assert (ours, theirs != "") == ("", True)
+    assert topics.received("dead") == ([("x", None)], [])
+
+
+@pytest.mark.rule("SNS-FLT-1")
+def test_scopes_of_filters(topics: TopicTwins) -> None:
+    arns = topics.subscribe("t", "a")
+    assert answers(set_both(topics, arns, "FilterPolicyScope", "Body")) == ("InvalidParameter", "")

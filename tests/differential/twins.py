@@ -68,7 +68,7 @@ class Twins:
     def ask_ours_now(self, operation: str, **params: Any) -> Any:
         """One request to msgsim alone, at this very instant."""
         try:
-            return call(self.account, operation, _side(params, 0), self.now)
+            return call(self.account, operation, side(params, 0), self.now)
         except ServiceError as error:
             return Refusal(error.code, error.shape)
 
@@ -77,7 +77,7 @@ class Twins:
         self._clock.now = self.account.epoch + self.now
         verb: Callable[..., dict[str, Any]] = getattr(self._client, sub("(?<!^)(?=[A-Z])", "_", operation).lower())
         try:
-            answer = verb(**_side(params, 1))
+            answer = verb(**side(params, 1))
         except ClientError as error:
             return Refusal(error.response["Error"]["Code"], error.response["Error"]["QueryErrorCode"])
         del answer["ResponseMetadata"]
@@ -138,14 +138,14 @@ def moto_on_a_clock() -> Iterator[tuple[Any, Clock]]:
             yield boto3.client("sqs", region_name=REGION), clock
 
 
-def _side(value: Any, side: int) -> Any:
+def side(value: Any, which: int) -> Any:
     """One side of what may have pairs in it."""
     if isinstance(value, Pair):
-        return value[side]
+        return value[which]
     if isinstance(value, Mapping):
-        return {key: _side(each, side) for key, each in value.items()}
+        return {key: side(each, which) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return [_side(each, side) for each in value]
+        return [side(each, which) for each in value]
     return value
 
 
