@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from msgsim.bus.addresses import bare_address
 from msgsim.bus.identities import Identity, canonical
 from msgsim.quotas import IDENTITIES
 from msgsim.service.account import Account
@@ -19,10 +20,12 @@ _DKIM_TOKENS = 3
 
 def create_email_identity(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Add an identity and begin to verify it, by a link for 24 h or by records within 72 h (SES-IDN-1)."""
-    name, signing = canonical(params["EmailIdentity"]), params.get("DkimSigningAttributes")
-    known = account.outbox.identities
+    given, signing = params["EmailIdentity"], params.get("DkimSigningAttributes")
+    name, known = canonical(given), account.outbox.identities
+    if bare_address(given) != given:
+        raise bad(f"{given!r} is neither an address nor a domain: it has a name before its address")
     if name in known:
-        raise SES.error("AlreadyExistsException", f"Email identity {params['EmailIdentity']} already exist.")
+        raise SES.error("AlreadyExistsException", f"Email identity {given} already exist.")
     if len(known) >= IDENTITIES.high:
         raise full(IDENTITIES)
     if "ConfigurationSetName" in params:

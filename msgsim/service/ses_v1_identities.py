@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgsim.bus.addresses import is_domain
+from msgsim.bus.addresses import bare_address, is_domain
 from msgsim.bus.email_events import FEEDBACK, check_feedback
 from msgsim.bus.identities import Identity, canonical
 from msgsim.errors import InvalidParameterValue
@@ -20,9 +20,10 @@ ON_FAILURE: Mapping[str, str] = {"UseDefaultValue": "USE_DEFAULT_VALUE", "Reject
 
 def verify_email_identity(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Send a link to an address, or another one; it is good for 24 h (SES-IDN-1)."""
-    name = canonical(params["EmailAddress"])
-    if "@" not in name:
-        raise bad(f"Invalid email address<{params['EmailAddress']}>.")
+    given = params["EmailAddress"]
+    name = canonical(given)
+    if "@" not in name or bare_address(given) != given:
+        raise bad(f"Invalid email address<{given}>.")
     _verify(account, name, now)
     return {}
 

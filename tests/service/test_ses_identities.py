@@ -127,6 +127,7 @@ def test_a_domain_has_a_key_of_the_service_or_one_of_its_own() -> None:
         ("Create", {"EmailIdentity": "b.org", "DkimSigningAttributes": {"NextSigningKeyLength": "RSA_1_BIT"}},
          "NextSigningKeyLength RSA_1_BIT is not allowed; allowed: RSA_1024_BIT, RSA_2048_BIT (SES-IDN-2)"),
         ("Create", {"EmailIdentity": "a b"}, "nor a domain"),
+        ("Create", {"EmailIdentity": "Ann <a@b.c>"}, "it has a name before its address"),
         ("Put", {"EmailIdentity": "shop.org", "SigningAttributesOrigin": "EXTERNAL"},
          "SigningAttributesOrigin EXTERNAL does not fit SigningAttributes; allowed: "),
         ("Put", {"EmailIdentity": "ann@shop.org", "SigningAttributesOrigin": "AWS_SES"},

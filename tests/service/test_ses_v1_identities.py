@@ -63,6 +63,7 @@ def test_a_domain_is_verified_by_a_record() -> None:
     [
         ("VerifyEmailIdentity", {"EmailAddress": "example.com"}, "Invalid email address<example.com>."),
         ("VerifyEmailIdentity", {"EmailAddress": "a b"}, "nor a domain"),
+        ("VerifyEmailIdentity", {"EmailAddress": "Ann <a@b.c>"}, "Invalid email address<Ann <a@b.c>>."),
         ("VerifyDomainIdentity", {"Domain": "a@example.com"}, "Invalid domain name a@example.com."),
         ("VerifyDomainDkim", {"Domain": ""}, "Invalid domain name ."),
         ("ListIdentities", {"IdentityType": "Both"}, "IdentityType Both is not allowed; allowed: EmailAddress, Domain"),
