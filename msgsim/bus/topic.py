@@ -452,7 +452,7 @@ class TopicFanout(FilterCounts):
         key = subscription.endpoint
         while key in self.subscriptions:
             key = f"{subscription.protocol}:{key}"
-        endpoints = {} if dead_letter_queue is None else {subscription.redrive or "": dead_letter_queue}
+        endpoints = named_dead_letters(subscription, dead_letter_queue)
         if queue is not None:
             endpoints[subscription.endpoint] = queue
         subscriber = self._subscriber(key, subscription, endpoints)
@@ -554,8 +554,7 @@ class TopicFanout(FilterCounts):
         attrs.evolve(self.declaration, subscriptions=(subscription,))  # what such a topic may have
         if dead_letter_queue is not None or subscription.redrive != present.redrive:
             given: dict[str, Any] = {subscription.endpoint: self.subscriptions[key].queue}
-            if dead_letter_queue is not None:
-                given[subscription.redrive or ""] = dead_letter_queue
+            given |= named_dead_letters(subscription, dead_letter_queue)
             dead_letter_queue = live_dead_letter_queue(subscription, given)
         change = Change(subscription, dead_letter_queue)
         if at is not None and at > self._time():
@@ -806,6 +805,19 @@ def live_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint], *,
     if isinstance(declaration, Queue) and declaration.fifo and not fifo:
         raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)
     return queue
+
+
+def named_dead_letters(subscription: Subscription, queue: Endpoint | None) -> dict[str, Endpoint]:
+    """A dead-letter queue that is given by the name that its subscription has for it; nothing without one.
+
+    Raises:
+        DeclarationError: the subscription names none.
+    """
+    if queue is None:
+        return {}
+    if subscription.redrive is None:
+        raise DeclarationError("Subscription.redrive", "names no queue, but one for dead letters is given (SNS-DLQ-1)")
+    return {subscription.redrive: queue}
 
 
 def live_dead_letter_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:

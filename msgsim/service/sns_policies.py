@@ -22,6 +22,9 @@ from msgsim.service.account import Account
 
 DELIVERY, REDRIVE = "DeliveryPolicy", "RedrivePolicy"
 
+_DEPTH = 3
+"""Objects within one another, of a topic's policy."""
+
 _OVERRIDES = "disableSubscriptionOverrides"
 _COUNTS = ("numRetries", "numNoDelayRetries", "numMinDelayRetries", "numMaxDelayRetries")
 _BOUNDS: Mapping[str, Quota] = {
@@ -147,13 +150,13 @@ def _table(written: str, place: str) -> dict[str, Any]:
     given = parse_body(written) if written else {}
     if not isinstance(given, dict):
         raise InvalidParameter(f"Invalid parameter: {place}{DELIVERY}: failed to parse JSON.")
-    return _present(given)
+    return _present(given, _DEPTH)
 
 
-def _present(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a JSON object, and of those within it, that are not null."""
+def _present(given: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    """The members of a JSON object, and of those within it, that are not null; deeper than `depth` as they are."""
     return {
-        member: _present(value) if isinstance(value, dict) else value
+        member: _present(value, depth - 1) if isinstance(value, dict) and depth > 1 else value
         for member, value in given.items()
         if value is not None
     }

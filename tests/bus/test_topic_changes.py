@@ -16,6 +16,7 @@ from msgsim.errors import DeclarationError, UnknownName
 WEB = "https://example.com/hook"
 DOWN = ms.Server(failures={"503": 1})
 HOOK = ms.Subscription(endpoint=WEB, protocol="https", server=DOWN, log_rate=1.0)
+HOOK_B = attrs.evolve(HOOK, endpoint="https://b")
 ONCE = ms.DeliveryPolicy(retries=1, min_delay=5, max_delay=5)
 
 
@@ -159,6 +160,12 @@ class TestRedrive:
             topic.change(WEB, redirected("dead"))
         with pytest.raises(DeclarationError, match="FIFO"):
             topic.change(WEB, redirected("f"), dead_letter_queue=ms.FifoQueue(ms.Queue(fifo=True), "f"))
+        for act in (
+            lambda: topic.change(WEB, HOOK, dead_letter_queue=dead),
+            lambda: topic.subscribe(HOOK_B, None, dead),
+        ):
+            with pytest.raises(DeclarationError, match="names no queue, but one for dead letters is given"):
+                act()
         topic.change(WEB, redirected("dead"), dead_letter_queue=dead, at=10)
         topic.publish("early", 0)
         topic.publish("late", 10)

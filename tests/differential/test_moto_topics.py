@@ -158,7 +158,7 @@ def described(twins: TopicTwins, arns: Pair) -> Pair:
 
 
 @pytest.mark.usefixtures("moto")
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(steps=st.lists(STEPS, min_size=3, max_size=12))
 def test_programs_on_topics(steps: list[tuple[Any, ...]]) -> None:
     twins = TopicTwins()

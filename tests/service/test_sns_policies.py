@@ -132,6 +132,7 @@ class TestDeliveries:
             ("[]", "failed to parse JSON."),
             ('{"http": {}}', "Unexpected JSON member: http"),
             ('{"throttlePolicy": {"rate": 1}}', "Unexpected JSON member: rate"),
+            ('{"throttlePolicy": ' * 400 + "{}" + "}" * 400, "Unexpected JSON member: throttlePolicy"),
             ('{"throttlePolicy": 1}', "throttlePolicy 1 is not a JSON object"),
             (
                 '{"healthyRetryPolicy": {"minDelayTarget": 0}}',
