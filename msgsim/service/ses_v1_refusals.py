@@ -59,12 +59,14 @@ CODES: Mapping[str, str] = {
 """What version 1 calls the refusals that both versions have, unless an operation has another word."""
 
 
-def older(perform: Perform, required: Structure | None = None, *, codes: Mapping[str, str] | None = None) -> Operation:
+def older(
+    perform: Perform, parameters: Structure | None = None, *, codes: Mapping[str, str] | None = None
+) -> Operation:
     """An operation of version 1.
 
     Args:
         perform: what it does; a refusal of version 2 in it is told in the words of version 1.
-        required: what it takes.
+        parameters: what it takes; None for nothing.
         codes: what this operation calls refusals of version 2, where that is not as usual.
     """
     words = {**CODES, **(codes or {})}
@@ -75,7 +77,7 @@ def older(perform: Perform, required: Structure | None = None, *, codes: Mapping
         except ServiceError as error:
             raise SES_V1.error(words.get(error.code, error.code), error.message) from error
 
-    return Operation(SES_V1, performed, required or Structure({}))
+    return Operation(SES_V1, performed, parameters or Structure({}))
 
 
 def identity_v1(account: Account, written: str, now: float) -> Identity:
