@@ -552,10 +552,10 @@ class Subscriber(FilterCounts):
         """Why the queue cannot take a delivery, ever; nothing if it can (SNS-RTY-1, SNS-ENV-4, SNS-ENV-5)."""
         if self.queue is None or self.declaration.protocol != "sqs":
             return ""
-        store: Any = _store(self.queue)
+        store: Any = getattr(self.queue, "queue", self.queue)  # a station has one
         if getattr(store, "change_due", inf) <= now:
             store.settle(now)
-        if not is_there(store):
+        if not getattr(store, "exists", True):
             return DELETED
         attributes = parcel.attributes or {}  # an envelope has them in its text
         if len(attributes) > RAW_ATTRIBUTES.high:
@@ -627,19 +627,14 @@ def _put(queue: Endpoint, parcel: Parcel, now: float) -> None:
         queue.enqueue_grouped(*place, parcel.group_id)
 
 
-def _store(queue: object) -> object:
-    """A queue, or the one of a station."""
-    return getattr(queue, "queue", queue)
-
-
 def is_there(queue: object) -> bool:
     """Whether a queue, or the one of a station, has not been deleted."""
-    return bool(getattr(_store(queue), "exists", True))
+    return bool(getattr(getattr(queue, "queue", queue), "exists", True))
 
 
 def _watchers(queue: object) -> list[Callable[[], None]]:
     """Whom a queue tells that it has gone or takes less; what is no queue tells nobody."""
-    return getattr(_store(queue), "watchers", [])
+    return getattr(getattr(queue, "queue", queue), "watchers", [])
 
 
 def _is_held_back(policy: DeliveryPolicy | None) -> bool:
@@ -648,7 +643,7 @@ def _is_held_back(policy: DeliveryPolicy | None) -> bool:
 
 
 def _most_bytes(queue: object) -> float:
-    declaration = getattr(_store(queue), "declaration", None)
+    declaration = getattr(getattr(queue, "queue", queue), "declaration", None)
     return float(getattr(declaration, "max_message_bytes", inf))
 
 
