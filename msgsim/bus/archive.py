@@ -117,7 +117,7 @@ class Replay:
 
     Attributes:
         start: publishes from then on [s].
-        end: publishes up to then [s]; None to catch up and go on with what is published (SNS-ARC-2).
+        end: publishes up to and at then [s]; None to catch up and go on with what is published (SNS-ARC-2).
         status: "Pending", "In progress", "Completed" or "Failed".
         place: of the publish that was replayed last.
     """

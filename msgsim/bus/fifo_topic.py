@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
-from math import inf
+from math import inf, nextafter
 from typing import Any
 
 import attrs
@@ -473,7 +473,7 @@ class FifoFanout(TopicFanout):
             subscription: its key in `subscriptions`.
             now: [s].
             start: publishes from then on [s].
-            end: publishes up to then [s], after which the subscription gets nothing more until there is another
+            end: publishes up to and at then [s], after which the subscription gets nothing more until there is another
                 replay or `resume`; None to catch up and go on with what is published.
 
         Returns:
@@ -545,10 +545,10 @@ class FifoFanout(TopicFanout):
         while True:
             publication = self.archive.after(replay.place, replay.start)
             if publication is None or (replay.end is not None and publication.published_at > replay.end):
-                if replay.end is None or replay.end <= now:
+                if replay.end is None or replay.end < now:
                     replay.status = COMPLETED
-                else:
-                    self._wait(each, replay, min(replay.end, now + 1.0))
+                else:  # what is published at the end itself belongs to it
+                    self._wait(each, replay, min(nextafter(replay.end, inf), now + 1.0))
                 return
             replay.place = publication.place
             if each.passes(publication.attributes, parse_body(_text_of(publication)) if each.reads_body else None):

@@ -307,10 +307,26 @@ def test_a_replay_waits_for_an_end_that_is_to_come() -> None:
     assert (replay.status, topic.subscriptions["standard"].replayed_delivered) == (COMPLETED, 2)
     later = topic.replay("standard", 30.0, start=25.0, end=40.0)
     statuses = []
-    for now in (39.999, 40.0):
+    for now in (40.0, math.nextafter(40.0, math.inf)):
         topic.advance(now)
         statuses.append(later.status)
     assert statuses == [IN_PROGRESS, COMPLETED]
+
+
+@pytest.mark.rule("SNS-ARC-2")
+@pytest.mark.parametrize("begun", [0.0, 19.5, 20.0, 30.0])
+def test_what_is_published_at_the_end_of_a_replay_belongs_to_it(begun: float) -> None:
+    topic = topic_of(Subscription(endpoint="standard", raw=True), archive=1)
+    times = (math.nextafter(20.0, 0.0), 20.0, 20.0, math.nextafter(20.0, math.inf), 20.5)
+    begins = [(begun, "replay")] + [(at, "publish") for at in times]
+    for number, (at, what) in enumerate(sorted(begins)):
+        if what == "replay":
+            replay = topic.replay("standard", at, start=0.0, end=20.0)
+        else:
+            topic.publish("x", at, group_id="g", deduplication_id=f"{number}")
+    topic.advance(40.0)
+    assert (replay.status, topic.replayed_delivered) == (COMPLETED, 3)
+    topic.check()
 
 
 @pytest.mark.rule("SNS-ARC-3")
