@@ -144,7 +144,7 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
         Metric("bounced", COUNTER, "recipients", "did not", "Bounce"),
         Metric("complained", COUNTER, "recipients", "got it and complained", "Complaint"),
         Metric("throttled", COUNTER, "recipients", "of emails refused by rate or quota"),
-        Metric("rejected", COUNTER, "recipients", "of emails refused for what they are", "Reject"),
+        Metric("rejected", COUNTER, "recipients", "of emails refused for what they are"),
         Metric("suppressed", COUNTER, "recipients", "accepted and not sent to"),
         Metric("pending", GAUGE, "recipients", "neither delivered nor bounced yet; its mean is over probes"),
         Metric("end_to_end_time", SAMPLE, "s", "traffic event to delivery, of each delivered recipient"),
@@ -224,6 +224,14 @@ CATALOGUE["outbox with addresses"] = {
             "Reputation.ComplaintRate",
         ),
         Metric("paused", GAUGE, "1", "1 while every email is refused, else 0; its mean is over probes"),
+    ),
+}
+CATALOGUE["outbox with pools"] = {
+    **CATALOGUE["outbox with addresses"],
+    **_table(
+        Metric("by_dedicated", COUNTER, "recipients", "whose emails left by an address of their pool"),
+        Metric("by_shared", COUNTER, "recipients", "whose emails left by a shared one, beyond the plan of their pool"),
+        Metric("postponed", COUNTER, "recipients", "of those by their pool: put off to a day with room"),
     ),
 }
 CATALOGUE["fair queue"] = {
@@ -338,7 +346,7 @@ class Meter:
         elif isinstance(live, TopicFanout) and live.quota is not None:
             self.table = "topic with a quota"
         elif isinstance(live, SendingAccount) and live.outbox.knows_addresses:
-            self.table = "outbox with addresses"
+            self.table = "outbox with pools" if live.outbox.pools else "outbox with addresses"
         table = CATALOGUE[self.table].values()
         self.rows: dict[str, array[Any]] = {
             metric.name: array("q" if metric.shape == COUNTER or metric.unit not in {"s", "1"} else "d")
@@ -369,6 +377,8 @@ class Meter:
             gauge = {"open": live.opened - live.completed}
         elif isinstance(live, SendingAccount) and "paused" in self.rows:
             gauge = {**_rates(live), "paused": float(live.is_paused(now))}
+            if live.pools:
+                gauge |= _passages(live)
         else:
             gauge = {}
         return {name: gauge[name] if name in gauge else getattr(live, name) for name in self.rows}
@@ -451,6 +461,16 @@ def _rates(account: SendingAccount) -> dict[str, float]:
         return {"bounce_rate": judged.bounce_rate, "complaint_rate": judged.complaint_rate}
     sent = account.recipients_accepted or 1
     return {"bounce_rate": account.hard_bounced / sent, "complaint_rate": account.complained / sent}
+
+
+def _passages(account: SendingAccount) -> dict[str, float]:
+    """How emails with dedicated pools left, over all pools (SES-IP-1)."""
+    pools = account.pools.values()
+    return {
+        "by_dedicated": sum(pool.dedicated for pool in pools),
+        "by_shared": sum(pool.shared for pool in pools),
+        "postponed": sum(pool.delayed for pool in pools),
+    }
 
 
 Reading: TypeAlias = tuple[float, list[list[float]]]

@@ -66,8 +66,8 @@ Dashes = Literal["-", "--", ":", "-."]
 DASHES: Sequence[Dashes] = ("-", "--", ":", "-.")
 """When the colours have been used up."""
 
-JUDGED = "outbox with addresses"
-"""The kind of outbox that has rates of bounces and complaints, and may be paused."""
+JUDGED = ("outbox with addresses", "outbox with pools")
+"""The kinds of outboxes that have rates of bounces and complaints, and may be paused."""
 
 SPIKE, WARM_UP, PAUSED, OUTAGE = "#FBEBCF", "#EAEAEA", "#F6D5D5", "#DDE7F3"
 """Of the shading."""
@@ -258,7 +258,7 @@ def _rows(run: Run, chosen: Sequence[str] | None, looks: dict[str, Look]) -> lis
             for name in noisy
         ]
 
-    judged = [name for name in names if run.records[name].table == JUDGED and any(run.series(name, "bounce_rate")[1])]
+    judged = [name for name in names if run.records[name].table in JUDGED and any(run.series(name, "bounce_rate")[1])]
 
     def rated(metric: str, what: str, look: dict[str, Any] | None = None) -> list[Line]:
         return [Line(name, metric, f"{name}: {what}", attrs.evolve(looks[name], **(look or {}))) for name in judged]
@@ -331,7 +331,7 @@ def _shades(run: Run) -> list[Shade]:
 
 def _pauses(run: Run, outbox: str) -> Iterator[tuple[float, float]]:
     """From each reading that found an outbox paused to the next one."""
-    if run.records[outbox].table == JUDGED:
+    if run.records[outbox].table in JUDGED:
         times, paused = run.series(outbox, "paused")
         yield from ((start, end) for (start, end), value in zip(pairwise(times), paused, strict=False) if value)
 

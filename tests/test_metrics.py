@@ -254,3 +254,45 @@ def test_an_outbox_that_looks_at_addresses_has_rates_and_more_counts() -> None:
     assert judged.final("ses", "bounce_rate") == judged.total("ses", "bounced") / 100
     assert "paused" in judged.summary()
     assert "paused" not in usual.summary()
+
+
+@pytest.mark.rule("CW-SES-1")
+@pytest.mark.rule("SES-SND-9")
+def test_rejects_are_what_was_found_to_be_infected_and_not_what_was_refused() -> None:
+    assert metric_of("outbox with addresses", "ses", "Reject").name == "infected"
+    with pytest.raises(UnknownName, match="no metric of outbox 'ses' named 'Reject'"):
+        metric_of("outbox", "ses", "Reject")
+
+
+@pytest.mark.rule("SES-IP-1")
+def test_an_outbox_with_dedicated_pools_counts_by_which_addresses_emails_left() -> None:
+    def send(until: float, **pools: ms.DedicatedPool) -> ms.Run:
+        sets = {name: ms.ConfigurationSet(pool=name) for name in pools}
+        outbox = ms.Outbox(configuration_sets={**sets, "none": ms.ConfigurationSet()}, pools=pools)
+        scenario = ms.Scenario(
+            queues={"q": ms.Queue(), "r": ms.Queue()},
+            outboxes={"ses": outbox},
+            traffic={f"to-{name}": ms.Traffic(to=name, rate=0.25, process="regular") for name in ("q", "r")},
+            workers={
+                f"of-{queue}": ms.Workers(
+                    queue=queue,
+                    count=1,
+                    service_time=0,
+                    on_success=[ms.SendEmail("ses", configuration_set=name)],
+                )
+                for queue, name in zip(("q", "r"), (*pools, "none"), strict=False)
+            },
+        )
+        return ms.simulate(scenario, until=until, seed=1)
+
+    warming = send(99, one=ms.DedicatedPool(first_volume=5), two=ms.DedicatedPool(first_volume=3))
+    assert warming.total("ses", "accepted") == 50
+    assert [warming.total("ses", name) for name in ("by_dedicated", "by_shared", "postponed")] == [8, 42, 0]
+    late = ms.DedicatedPool(started_at=-40 * ms.DAY, first_volume=1, full_volume=2, managed=True)
+    waiting = send(99, own=late)
+    assert [waiting.total("ses", name) for name in ("accepted", "by_dedicated", "by_shared")] == [50, 25, 0]
+    assert waiting.total("ses", "postponed") == 24
+    assert waiting.total("ses", "delivered") == 26
+    with pytest.raises(UnknownName, match="no metric of outbox with addresses 'ses' named 'by_shared'"):
+        send(9).total("ses", "by_shared")
+    assert list(waiting.series("ses", "by_dedicated")[1])[-1] == 25

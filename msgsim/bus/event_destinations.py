@@ -43,6 +43,8 @@ def _check_types(owner: object, attribute: "attrs.Attribute[Any]", value: object
     for position, item in enumerate(value):
         if not isinstance(item, str) or item not in KINDS:
             raise DeclarationError(f"{path}.{position}", f"{item!r} is not allowed; allowed: {allowed} (SES-EVT-2)")
+        if item in value[:position]:
+            raise DeclarationError(f"{path}.{position}", f"{item!r} is named twice")
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ import attrs
 
 from msgsim.bus.addresses import is_domain
 from msgsim.bus.identities import ON_FAILURE, USE_DEFAULT, canonical
-from msgsim.bus.verified import check_identity
+from msgsim.bus.verified import check_identity, check_number_of
 from msgsim.declare import choice, flag, number, text
 from msgsim.errors import DeclarationError
 
@@ -54,10 +54,10 @@ class SendingIdentity:
 
 
 def check_sending(path: str, identities: Sequence[SendingIdentity], verified: Sequence[str]) -> None:
-    """Refuse an identity that is declared twice, or verified beside its declaration.
+    """Refuse an identity that is declared twice, or verified beside its declaration, and too many of both.
 
     Raises:
-        DeclarationError: names the second.
+        DeclarationError: names the second, or says how many they are.
     """
     taken = set(map(canonical, verified))
     for position, identity in enumerate(identities):
@@ -66,6 +66,7 @@ def check_sending(path: str, identities: Sequence[SendingIdentity], verified: Se
             problem = f"{identity.name!r} is declared already, here or in `verified`"
             raise DeclarationError(f"{path}.{position}.name", problem)
         taken.add(name)
+    check_number_of(path, taken)
 
 
 def speaks_for(identities: Sequence[SendingIdentity], sender: str) -> bool:

@@ -168,8 +168,11 @@ class Standing(Books, ABC):
         """Refuse the emails of a configuration set from now on, or no longer with `sending` (SES-REP-3).
 
         Raises:
+            InvalidParameterValue: `sending` is neither true nor false.
             UnknownName: there is none of that name.
         """
+        if not isinstance(sending, bool):
+            raise InvalidParameterValue(f"{self.name}: sending={sending!r} is neither true nor false")
         self.advance(now)
         self._named("configuration set", name, self.configuration_sets)
         (self._stopped.discard if sending else self._stopped.add)(name)

@@ -155,6 +155,7 @@ def test_a_topic_that_is_not_there() -> None:
         ({"topic": ""}, r"EventDestination\.topic: must not be empty"),
         ({"types": []}, r"types: is empty: no event would ever be published; allowed: send, .* \(SES-CFG-2\)"),
         ({"types": ["bounce", "Bounce"]}, r"types\.1: 'Bounce' is not allowed; allowed: send, .* \(SES-EVT-2\)"),
+        ({"types": ["bounce", "open", "bounce"]}, r"types\.2: 'bounce' is named twice$"),
         ({"types": [["bounce"]]}, r"types\.0: \['bounce'\] is not allowed"),
         ({"types": 5}, r"types: 5 is not a list of types"),
         ({"delay": "soon"}, r"delay: 'soon' is neither a number of seconds nor a distribution"),

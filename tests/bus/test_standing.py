@@ -134,6 +134,13 @@ class TestPauses:
             account.send_email(ANN, 1.0, terms=account.terms("b"))
         assert (account.accepted, account.rejected) == (1, 2)
 
+    @pytest.mark.parametrize("sending", ["no", 0, None])
+    def test_is_not_by_nonsense(self, sending: Any) -> None:
+        account = opened(configuration_sets={"a": ConfigurationSet()})
+        with pytest.raises(InvalidParameterValue, match=rf"^ses: sending={sending!r} is neither true nor false$"):
+            account.pause_configuration_set("a", 1.0, sending=sending)
+        assert account.is_sending("a")
+
     @pytest.mark.rule("SES-REP-3")
     @pytest.mark.rule("SES-REP-1")
     def test_by_the_rate_of_bounces(self) -> None:
