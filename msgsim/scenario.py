@@ -11,7 +11,7 @@ from msgsim.bus.drafts import problem_at_queue, problem_at_topic
 from msgsim.bus.message import COUNTER_BITS, EPOCH, id_base
 from msgsim.bus.outbox import Outbox
 from msgsim.bus.queue import Queue, check_dead_letter_queue
-from msgsim.bus.topic import NO_FIFO, Topic
+from msgsim.bus.topic import FIFO_DEAD, NO_FIFO, Subscription, Topic
 from msgsim.declare import CALENDAR, HOUR, LAST_SECOND, check_number, choice, copied, number, text
 from msgsim.engine.actions import Action, Join, Publish, PutSuppressedDestination, SendEmail, SendMessage
 from msgsim.engine.curves import Sum
@@ -213,17 +213,7 @@ class Scenario:
     def _check_references(self) -> None:
         for name, topic in self.topics.items():
             for position, subscription in enumerate(topic.subscriptions):
-                if subscription.protocol == "sqs":
-                    path = f"topics.{name}.subscriptions.{position}.endpoint"
-                    self._find("queue", subscription.endpoint, path)
-                    if self.queues[subscription.endpoint].fifo and not topic.fifo:
-                        raise DeclarationError(path, f"{subscription.endpoint!r}: {NO_FIFO}")
-                if subscription.redrive is not None:
-                    path = f"topics.{name}.subscriptions.{position}.redrive"
-                    self._find("queue", subscription.redrive, path)
-                    if self.queues[subscription.redrive].fifo and not topic.fifo:
-                        problem = f"{subscription.redrive!r} is a FIFO queue; a standard topic needs a standard one"
-                        raise DeclarationError(path, f"{problem} (SNS-DLQ-1)")
+                self._check_subscription(subscription, topic, f"topics.{name}.subscriptions.{position}")
         for name, queue in self.queues.items():
             if queue.redrive is not None:
                 path = f"queues.{name}.redrive.to"
@@ -242,6 +232,22 @@ class Scenario:
             MAX_MESSAGES.under(quotas).check(f"workers.{name}.batch_size", workers.batch_size)
             WAIT_TIME.under(quotas).check(f"workers.{name}.wait_time", workers.wait_time)
             self.check_actions(workers.on_success, f"workers.{name}.on_success")
+
+    def _check_subscription(self, subscription: Subscription, topic: Topic, path: str) -> None:
+        """Its queues are there, and of kinds that go together (SNS-SUB-5, SNS-DLQ-1)."""
+        endpoint, redrive = subscription.endpoint, subscription.redrive
+        if subscription.protocol == "sqs":
+            self._find("queue", endpoint, f"{path}.endpoint")
+            if self.queues[endpoint].fifo and not topic.fifo:
+                raise DeclarationError(f"{path}.endpoint", f"{endpoint!r}: {NO_FIFO}")
+        if redrive is not None:
+            self._find("queue", redrive, f"{path}.redrive")
+            is_fifo = self.queues[redrive].fifo
+            if is_fifo and not topic.fifo:
+                problem = f"{redrive!r} is a FIFO queue; a standard topic needs a standard one (SNS-DLQ-1)"
+                raise DeclarationError(f"{path}.redrive", problem)
+            if topic.fifo and self.queues[endpoint].fifo and not is_fifo:
+                raise DeclarationError(f"{path}.redrive", f"{redrive!r}: {FIFO_DEAD} (SNS-DLQ-1)")
 
     def _check_destinations(self) -> None:
         """The events of outboxes go to topics that are there (SES-SND-10)."""

@@ -1,14 +1,14 @@
 """The live FIFO topic: order within message groups, nothing twice within 5 minutes, an archive and its replays."""
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from math import inf, nextafter
 from typing import Any
 
 import attrs
 
-from msgsim.bus.archive import COMPLETED, FAILED, IN_PROGRESS, PENDING, Archive, Publication, Replay
+from msgsim.bus.archive import COMPLETED, FAILED, IN_PROGRESS, Archive, Publication, Replay
 from msgsim.bus.deduplication import Deduplication, content_id
+from msgsim.bus.fifo_subscription import FifoSubscriber
 from msgsim.bus.filters import parse_body
 from msgsim.bus.groups import FIRST_SEQUENCE_NUMBER, SEQUENCE_STEP
 from msgsim.bus.message import EPOCH, Content, format_id
@@ -20,8 +20,8 @@ from msgsim.bus.publication import (
     published_text,
     structured,
 )
-from msgsim.bus.subscription import Endpoint, Hooks, Subscriber, Subscription, is_there
-from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_queue
+from msgsim.bus.subscription import Endpoint, Subscription
+from msgsim.bus.topic import TOPIC_SCOPE, Route, Topic, TopicFanout, check_id, live_dead_letter_queue, live_queue
 from msgsim.bus.topic_throughput import TopicThroughput
 from msgsim.declare import DAY, check_flag, check_number
 from msgsim.distributions import Uniforms
@@ -32,140 +32,6 @@ NO_ID = (
     "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId "
     "provided explicitly"
 )
-
-
-class FifoSubscriber(Subscriber):
-    """A live subscription of a FIFO topic: its deliveries keep the order of each message group (SNS-FIFO-3).
-
-    Attributes:
-        withheld: publishes while it was replaying, or stood at the end of a replay.
-        delivered: publishes that reached the queue, replayed ones not counted.
-        replayed_delivered: deliveries from the archive.
-        replayed_failed: of these, the ones that failed for good.
-        replay: the latest one; None if there was none.
-    """
-
-    __slots__ = (
-        "_ends",
-        "_is_fifo",
-        "_put",
-        "_reasons",
-        "_step",
-        "blocks",
-        "delivered",
-        "replay",
-        "replayed_delivered",
-        "replayed_failed",
-        "replays_pending",
-        "withheld",
-    )
-
-    delivered: int
-
-    def __init__(
-        self,
-        subscription: Subscription,
-        name: str,
-        queue: Any,
-        rng: Uniforms | None,
-        hooks: Hooks,
-        *,
-        since: int,
-        blocks: bool,
-        step: "Callable[[FifoSubscriber, Replay, float], None]",
-    ) -> None:
-        super().__init__(subscription, name, queue, rng, {}, hooks, since=since)
-        self.blocks = blocks
-        self.delivered = self.withheld = 0
-        self.replayed_delivered = self.replayed_failed = self.replays_pending = 0
-        self.replay: Replay | None = None
-        self._step = step
-        self._reasons: Counter[str] = Counter()
-        self._connect(queue)
-        self._ends: dict[str, float] = {}
-
-    def _connect(self, queue: Any) -> None:
-        store = getattr(queue, "queue", queue)  # a station has one
-        self._is_fifo = bool(store.declaration.fifo)
-        self._put = queue.enqueue if self._is_fifo and store is queue else queue.enqueue_grouped
-
-    def bind(self, name: str, queue: Endpoint) -> None:
-        """See `Subscriber.bind`."""
-        super().bind(name, queue)
-        self._connect(self.queue)
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it gets what is published now: no replay is under way, and none has ended at an end of its own."""
-        replay = self.replay
-        return replay is None or (replay.status == COMPLETED and replay.end is None)
-
-    @property
-    def matched(self) -> int:
-        """Publishes that passed the filter."""
-        return self.delivered + self.delivery_failed + self.pending
-
-    @property
-    def filtered_out(self) -> int:
-        """Publishes that did not."""
-        return self._reasons.total()
-
-    def filtered_out_because(self, reason: str) -> int:
-        """Of these, the ones for one of `msgsim.bus.filters.REASONS`."""
-        return self._reasons[reason]
-
-    def leave_out(self, attributes: Attributes | None, body: object) -> None:
-        """Count a publish that does not pass the filter."""
-        self._reasons[self.why_not(attributes, body)] += 1
-
-    def stop(self) -> None:
-        """End the replay, if there is one; what it has begun to deliver still arrives."""
-        replay, self.replay = self.replay, None
-        if replay is not None and _is_active(replay):
-            replay.status = FAILED
-
-    def carry(self, publication: Publication, now: float, *, replayed: bool) -> None:
-        """Begin a delivery; it does not arrive before those of its group that began earlier."""
-        group_id = publication.group_id
-        arrives = max(now + self._delay(), self._ends.get(group_id, -inf))
-        if arrives <= now:
-            self._end(publication, now, replayed=replayed)
-            return
-        if self.blocks:
-            self._ends[group_id] = arrives
-        self.under_way += not replayed
-        self.replays_pending += replayed
-        self._hooks.wait(self, (publication, replayed), arrives)
-
-    def arrive(self, delivery: Any, now: float) -> None:
-        """Go on with a delivery that waited, or with a replay."""
-        if isinstance(delivery, Replay):
-            self._step(self, delivery, now)
-            return
-        publication, replayed = delivery
-        self.under_way -= not replayed
-        self.replays_pending -= replayed
-        self._end(publication, now, replayed=replayed)
-
-    def _end(self, publication: Publication, now: float, *, replayed: bool) -> None:
-        """A delivery arrives, or fails for good."""
-        group_id = publication.group_id
-        if self._ends.get(group_id, inf) <= now:
-            del self._ends[group_id]
-        if self._fails() or not is_there(self.queue):
-            self.delivery_failed += not replayed
-            self.replayed_failed += replayed
-            return
-        self.delivered += not replayed
-        self.replayed_delivered += replayed
-        raw = self.declaration.raw
-        content: str | Content = publication.content if raw else _enveloped(publication, replayed=replayed)
-        attributes = publication.attributes if raw else None
-        place = (content, attributes, now, publication.origin, publication.origin_at, group_id)
-        if self._is_fifo:
-            self._put(*place, publication.deduplication_id)
-        else:
-            self._put(*place)
 
 
 class FifoRoute(Route):
@@ -202,8 +68,8 @@ class FifoFanout(TopicFanout):
     """A live FIFO topic; see `TopicFanout` for its arguments and verbs.
 
     Args:
-        blocks: a delivery that takes its time holds up the later ones of its group to that subscriber; the service
-            does not publish how (SNS-FIFO-3).
+        blocks: a delivery that takes its time, or is tried again, holds up the later ones of its group to that
+            subscriber; the service does not publish how (SNS-FIFO-3).
         replay_rate: replayed messages per second and subscription; unpublished.
         most_replays: how many may be under way at once; unpublished (SNS-ARC-3).
 
@@ -215,6 +81,7 @@ class FifoFanout(TopicFanout):
     """
 
     __slots__ = (
+        "_live",
         "_memory",
         "archive",
         "blocks",
@@ -249,7 +116,9 @@ class FifoFanout(TopicFanout):
         self.most_replays = most_replays
         self.deduplicated = self.throttled = 0
         self._memory = Deduplication()
+        self._live: tuple[FifoSubscriber, ...] = ()
         super().__init__(topic, name, endpoints=endpoints, rng=rng, rng_of=rng_of, epoch=epoch)
+        self._choose_again()
         self.archive = None if topic.archive is None else Archive(topic.archive, 0.0)
         self.throughput = TopicThroughput(topic.throughput_scope) if topic.throttled else None
 
@@ -424,8 +293,8 @@ class FifoFanout(TopicFanout):
         if self.archive is not None:
             self.archive.keep(publication, published_bytes(text, route.attributes))
         body = parse_body(text) if self.reads_bodies else None
-        for each in self.subscriptions.values():
-            if not each.is_live:
+        for each in self._live:
+            if each.replay is not None and not each.is_live:
                 each.withheld += 1
             elif each.passes(route.attributes, body):
                 each.carry(publication, now, replayed=False)
@@ -481,7 +350,7 @@ class FifoFanout(TopicFanout):
 
         Raises:
             UnknownName: there is no such subscription.
-            InvalidParameter: there is no archive, or the times cannot be.
+            InvalidParameter: there is no archive, the times cannot be, or the subscription waits to be confirmed.
             ReplayLimitExceeded: too many are under way (SNS-ARC-3).
         """
         self.advance(now)
@@ -493,7 +362,11 @@ class FifoFanout(TopicFanout):
         if end is not None and end < start:
             raise InvalidParameter(f"Invalid parameter: ReplayPolicy Reason: EndingPoint {end} is before {start}")
         each: FifoSubscriber = self.subscriptions[subscription]
-        active = sum(_is_active(other.replay) for other in self.subscriptions.values() if other is not each)
+        if not each.is_confirmed:
+            raise InvalidParameter(
+                "Invalid parameter: ReplayPolicy Reason: the subscription is pending confirmation (SNS-SUB-2)"
+            )
+        active = sum(other.is_replaying for other in self.subscriptions.values() if other is not each)
         if active >= self.most_replays:
             raise ReplayLimitExceeded(f"{active} replays are under way; allowed: {self.most_replays} (SNS-ARC-3)")
         self.resume(subscription, now)
@@ -510,6 +383,16 @@ class FifoFanout(TopicFanout):
         self.advance(now)
         self._position(subscription)
         self.subscriptions[subscription].stop()
+
+    def bind(self, name: str, queue: Endpoint) -> None:
+        """See `TopicFanout.bind`.
+
+        Raises:
+            DeclarationError: no queue, or of another kind than dead letters need (SNS-DLQ-1).
+        """
+        for each in self.subscriptions.values():
+            live_dead_letter_queue(each.declaration, each.queues() | {name: queue}, fifo=True)
+        super().bind(name, queue)
 
     def unsubscribe(self, key: str) -> FifoSubscriber:
         """See `TopicFanout.unsubscribe`; its replay ends."""
@@ -569,6 +452,16 @@ class FifoFanout(TopicFanout):
         return sum(each.replayed_failed for each in self.subscriptions.values())
 
     @property
+    def replayed_dead_lettered(self) -> int:
+        """Of those, the ones kept in a dead-letter queue."""
+        return sum(each.replayed_dead_lettered for each in self.subscriptions.values())
+
+    @property
+    def held_up(self) -> int:
+        """Deliveries, replayed ones included, that wait for another one of their group. Cost: O(groups held up)."""
+        return sum(each.held_up for each in self.subscriptions.values())
+
+    @property
     def archived_messages(self) -> int:
         """How many publishes can be replayed; as of the latest `advance`."""
         if self.archive is None:
@@ -586,8 +479,25 @@ class FifoFanout(TopicFanout):
         name = f"{self.name}/{key}"
         rng = self._rng if self._rng_of is None else self._rng_of(name)
         return FifoSubscriber(
-            subscription, name, queue, rng, self._hooks, since=self.published, blocks=self.blocks, step=self._step
+            subscription,
+            name,
+            queue,
+            rng,
+            self._hooks,
+            since=self.published,
+            blocks=self.blocks,
+            step=self._step,
+            count=self._count,
+            dead_letter_queue=live_dead_letter_queue(subscription, endpoints, fifo=True),
         )
+
+    def _count(self) -> int:
+        return self.published
+
+    def _choose_again(self) -> None:
+        """Let later publishes reach whoever is there by now, and confirmed."""
+        super()._choose_again()
+        self._live = tuple([each for each in self.subscriptions.values() if each.is_confirmed])
 
     def check(self, *, deep: bool = True) -> None:
         """Assert that the books balance; see `TopicFanout.check`.
@@ -598,16 +508,11 @@ class FifoFanout(TopicFanout):
         for each in self.subscriptions.values():
             waiting = each.pending
             if deep:
-                mine = [entry[3] for entry in self._pending if entry[2] is each and isinstance(entry[3], tuple)]
-                waiting = sum(not replayed for _, replayed in mine)
+                waiting = each.waiting(entry[3] for entry in self._pending if entry[2] is each)
             ended = each.delivered + each.filtered_out + each.delivery_failed + each.withheld
             published = self.published - each.missed
             if each.pending != waiting or ended + waiting != published:
                 raise AuditError(f"{each!r}: of {published} published, {ended} have ended and {waiting} are waiting")
-
-
-def _is_active(replay: Replay | None) -> bool:
-    return replay is not None and replay.status in (PENDING, IN_PROGRESS)
 
 
 def _text_of(publication: Publication) -> str:
@@ -621,13 +526,3 @@ def _text_of(publication: Publication) -> str:
         publication.origin_at,
         publication.group_id,
     )
-
-
-def _enveloped(publication: Publication, *, replayed: bool) -> FifoEnvelope:
-    if not replayed:
-        return publication.envelope
-    copy = FifoEnvelope()
-    for name in ("route", "number", "content", "published_at", "sequence"):
-        setattr(copy, name, getattr(publication.envelope, name))
-    copy.replayed = True
-    return copy

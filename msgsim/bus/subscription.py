@@ -40,6 +40,12 @@ RAW_PROTOCOLS = ("sqs", "http", "https", "firehose")
 DELETED = "endpoint deleted"
 """Why a delivery to a queue that has gone is not made."""
 
+FAILS = "failed"
+"""Why a delivery is not made that fails for good by chance."""
+
+TOO_LONG = "message too long"
+"""Why a delivery is not made that is larger than its queue takes (SNS-ENV-5)."""
+
 DEACTIVATED = "deactivated"
 """Why an email beyond the limit is not delivered: it is dropped, whatever dead-letter queue there is (SNS-SUB-7)."""
 
@@ -317,7 +323,7 @@ class Subscriber(FilterCounts):
         self._courier = self._made_courier() if attempted else None
         certain = subscription.delivery_delay is None and not subscription.failure_rate
         at_once = self._courier is None and subscription.deactivated_above is None
-        self.is_instant = certain and at_once and not _is_narrow(queue)
+        self.is_instant = certain and at_once and not is_narrow(queue)
         _watchers(queue).append(self.watch)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -454,7 +460,7 @@ class Subscriber(FilterCounts):
             _watchers(queue).append(self.watch)
             self.queue = queue
             self.enqueue = queue.enqueue
-            if _is_narrow(queue):
+            if is_narrow(queue):
                 self.watch()
             self._hooks.choose_again()
         if name in self._dead_letters:
@@ -531,8 +537,9 @@ class Subscriber(FilterCounts):
             self._courier.proceed(delivery, now)  # type: ignore[union-attr]  # it made it wait
 
     def _attempt(self, parcel: Parcel, now: float) -> None:
+        """Begin the first attempt of a delivery, which may end at once."""
         if self._fails():
-            why = "failed"
+            why = FAILS
         elif self.declaration.deactivated_above is not None and self._is_flooded(now):
             why = DEACTIVATED
         else:
@@ -560,12 +567,7 @@ class Subscriber(FilterCounts):
         attributes = parcel.attributes or {}  # an envelope has them in its text
         if len(attributes) > RAW_ATTRIBUTES.high:
             return f"more than {RAW_ATTRIBUTES.high:g} attributes"
-        if _is_narrow(store):
-            origin = parcel.origin or 0
-            text = published_text(parcel.content, parcel.attributes, 0, now, origin, parcel.origin_at, parcel.group_id)
-            if published_bytes(text, attributes) > _most_bytes(store):
-                return "message too long"
-        return ""
+        return TOO_LONG if is_narrow(store) and _is_too_long(store, parcel, now) else ""
 
     def _is_flooded(self, now: float) -> bool:
         """Count an email; above the limit of a second the subscription must be confirmed again (SNS-SUB-7)."""
@@ -612,7 +614,7 @@ class Subscriber(FilterCounts):
         if parcel.redrive is None or parcel.status == DEACTIVATED:
             return
         target = self._dead_letters[parcel.redrive]
-        if is_there(target):
+        if can_bury(target, parcel, now):
             self.delivery_dead_lettered += 1
             _put(target, parcel, now)
         else:
@@ -642,12 +644,32 @@ def _is_held_back(policy: DeliveryPolicy | None) -> bool:
     return policy is not None and policy.max_receives_per_second is not None
 
 
+def can_bury(queue: Endpoint, parcel: Parcel, now: float) -> bool:
+    """Whether a dead-letter queue is there, and takes so much (SNS-ENV-5)."""
+    store: Any = getattr(queue, "queue", queue)
+    if getattr(store, "change_due", inf) <= now:
+        store.settle(now)
+    return is_there(queue) and not (is_narrow(queue) and _is_too_long(queue, parcel, now))
+
+
+def _is_too_long(queue: object, parcel: Parcel, now: float) -> bool:
+    """Whether a delivery is larger than a queue takes. Cost: that of its text."""
+    origin = parcel.origin or 0
+    text = published_text(parcel.content, parcel.attributes, 0, now, origin, parcel.origin_at, parcel.group_id)
+    return published_bytes(text, parcel.attributes) > _most_bytes(queue)
+
+
+def is_fifo(queue: object) -> bool:
+    """Whether a queue, or the one of a station, is a FIFO queue."""
+    return bool(getattr(getattr(getattr(queue, "queue", queue), "declaration", None), "fifo", False))
+
+
 def _most_bytes(queue: object) -> float:
     declaration = getattr(getattr(queue, "queue", queue), "declaration", None)
     return float(getattr(declaration, "max_message_bytes", inf))
 
 
-def _is_narrow(queue: object) -> bool:
+def is_narrow(queue: object) -> bool:
     """Whether a queue may be too small for a notification: those of the usual size are not looked at (SNS-ENV-5)."""
     return _most_bytes(queue) < MAX_MESSAGE_BYTES.high
 

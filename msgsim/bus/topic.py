@@ -20,10 +20,9 @@ from msgsim.bus.message import EPOCH, Content, format_id, id_base
 from msgsim.bus.notifications import Inbox
 from msgsim.bus.publication import ARN, Attributes, Envelope, check_publish, published_text, structured
 from msgsim.bus.publish_quota import PublishQuota
-from msgsim.bus.queue import Queue
 from msgsim.bus.retries import HTTP, DeliveryPolicy, in_force
 from msgsim.bus.signing import Signer
-from msgsim.bus.subscription import Audience, Change, Endpoint, FilterCounts, Hooks, Subscriber, Subscription
+from msgsim.bus.subscription import Audience, Change, Endpoint, FilterCounts, Hooks, Subscriber, Subscription, is_fifo
 from msgsim.declare import check_epoch, check_name, check_not_ahead, check_now, choice, flag, instance, listed
 from msgsim.distributions import Uniforms
 from msgsim.errors import (
@@ -40,6 +39,9 @@ __all__ = ["Endpoint", "Route", "Subscriber", "Subscription", "Topic", "TopicFan
 
 NO_FIFO = "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics (SNS-SUB-5)"
 """What is said of a subscription that cannot be."""
+
+FIFO_DEAD = "Invalid parameter: RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+"""What is said of a dead-letter queue that cannot be, at a FIFO topic."""
 
 
 CHANGEABLE = ("filter_policy", "filter_scope", "raw", "delivery_policy", "redrive")
@@ -98,13 +100,6 @@ class Topic:
             if subscription.protocol != "sqs":
                 problem = f"{subscription.protocol!r} is not allowed at a FIFO topic; allowed: sqs (SNS-SUB-5)"
                 raise DeclarationError(f"Topic.subscriptions.{position}.protocol", problem)
-            for field in ("server", "redrive", "log_rate"):
-                if getattr(subscription, field) is not None:
-                    problem = "is for standard topics so far; leave it out"
-                    raise DeclarationError(f"Topic.subscriptions.{position}.{field}", problem)
-            if subscription.confirmed_at != 0:
-                problem = "a queue of the account is confirmed at once; leave it out (SNS-SUB-2)"
-                raise DeclarationError(f"Topic.subscriptions.{position}.confirmed_at", problem)
 
     def named(self) -> dict[str, Subscription]:
         """The subscriptions by name: the endpoint, with its protocol in front if an earlier one has that name."""
@@ -555,7 +550,7 @@ class TopicFanout(FilterCounts):
         if dead_letter_queue is not None or subscription.redrive != present.redrive:
             given: dict[str, Any] = {subscription.endpoint: self.subscriptions[key].queue}
             given |= named_dead_letters(subscription, dead_letter_queue)
-            dead_letter_queue = live_dead_letter_queue(subscription, given)
+            dead_letter_queue = live_dead_letter_queue(subscription, given, fifo=self.fifo)
         change = Change(subscription, dead_letter_queue)
         if at is not None and at > self._time():
             FILTER_LAG.check(f"{self.name}/{key}: lag", max(0.0, at - max(self._time(), 0.0)))
@@ -690,7 +685,7 @@ class TopicFanout(FilterCounts):
             self._audiences,
             self._hooks,
             since=self.published,
-            dead_letter_queue=live_dead_letter_queue(subscription, endpoints),
+            dead_letter_queue=live_dead_letter_queue(subscription, endpoints, fifo=self.fifo),
             policy=self.effective_policy(subscription),
         )
 
@@ -801,8 +796,7 @@ def live_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint], *,
     queue = endpoints[subscription.endpoint]
     if not hasattr(queue, "enqueue"):
         raise DeclarationError(f"endpoints.{subscription.endpoint}", f"{queue!r} is not a live queue")
-    declaration = getattr(queue, "declaration", None)
-    if isinstance(declaration, Queue) and declaration.fifo and not fifo:
+    if not fifo and is_fifo(queue):
         raise DeclarationError(f"Subscription {subscription.endpoint!r}", NO_FIFO)
     return queue
 
@@ -820,17 +814,27 @@ def named_dead_letters(subscription: Subscription, queue: Endpoint | None) -> di
     return {subscription.redrive: queue}
 
 
-def live_dead_letter_queue(subscription: Subscription, endpoints: Mapping[str, Endpoint]) -> Endpoint | None:
+def live_dead_letter_queue(
+    subscription: Subscription, endpoints: Mapping[str, Endpoint], *, fifo: bool = False
+) -> Endpoint | None:
     """The queue for what fails for good at a subscription; None if it names none.
+
+    Args:
+        subscription: its endpoint is among the endpoints, if it is a queue.
+        endpoints: queues by name.
+        fifo: it is one of a FIFO topic.
 
     Raises:
         UnknownName: it is not among the endpoints.
-        DeclarationError: no queue, or a FIFO queue (SNS-DLQ-1).
+        DeclarationError: no queue, or not of the kind that the subscription needs (SNS-DLQ-1).
     """
     if subscription.redrive is None:
         return None
     named = Subscription(endpoint=subscription.redrive)
-    return live_queue(named, endpoints)
+    queue = live_queue(named, endpoints, fifo=fifo)
+    if fifo and is_fifo(endpoints[subscription.endpoint]) and not is_fifo(queue):
+        raise DeclarationError(f"Subscription {subscription.endpoint!r}", f"{FIFO_DEAD} (SNS-DLQ-1)")
+    return queue
 
 
 def check_id(what: str, given: object) -> None:

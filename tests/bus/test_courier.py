@@ -381,13 +381,6 @@ def test_dead_letters_need_a_queue_of_their_kind() -> None:
         ms.Scenario(topics={"t": named}, queues={"dead": ms.Queue(fifo=True)})
 
 
-def test_a_fifo_topic_refuses_what_it_does_not_heed() -> None:
-    for fields in ({"server": ms.Server()}, {"redrive": "q"}, {"log_rate": 0.1}, {"confirmed_at": 3.0}):
-        subscription = ms.Subscription(endpoint="q", **fields)  # type: ignore[arg-type]
-        with pytest.raises(DeclarationError, match=f"subscriptions.0.{next(iter(fields))}"):
-            ms.Topic(fifo=True, subscriptions=[subscription])
-
-
 @pytest.mark.rule("SNS-RTY-9")
 def test_what_takes_everything_at_once_has_a_log_too() -> None:
     live = queues(a=ms.Queue())

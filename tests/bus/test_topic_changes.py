@@ -196,6 +196,18 @@ class TestQueues:
         with pytest.raises(DeclarationError, match="FIFO"):
             topic.bind("q", ms.FifoQueue(ms.Queue(fifo=True), "q"))
 
+    @pytest.mark.rule("SNS-ENV-5")
+    def test_a_dead_letter_queue_takes_what_it_takes_at_that_time(self) -> None:
+        declared = ms.Subscription(endpoint="q", raw=True, failure_rate=1.0, redrive="dead")
+        topic = topic_of(declared, rng=Random(7), q=ms.Queue(), dead=ms.Queue(attribute_lag=60))
+        dead: Any = the(topic)._dead_letters["dead"]
+        dead.set_attributes(0, max_message_bytes=1_024)
+        for now in (59, 60):
+            topic.publish("x" * 1_025, now)
+        topic.publish("x" * 1_024, 60)
+        each = the(topic)
+        assert (each.delivery_failed, each.delivery_dead_lettered, each.redrive_failed) == (3, 2, 1)
+
     def test_dead_letters_go_to_the_queue_that_is_there_again(self) -> None:
         topic, dead = topic_of(redirected("dead"), dead=ms.Queue()), fresh("dead")
         topic.publish("x", 0)

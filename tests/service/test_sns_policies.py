@@ -287,6 +287,30 @@ class TestRedrive:
         change = {"SubscriptionArn": arn, "AttributeName": "RedrivePolicy", "AttributeValue": REDRIVE}
         assert client.refusal("SetSubscriptionAttributes", **change)[1] == INVALID + text
 
+    @pytest.mark.rule("SNS-DLQ-1")
+    @pytest.mark.rule("SNS-DLQ-2")
+    @pytest.mark.parametrize("kind", ["", ".fifo"])
+    @pytest.mark.parametrize("later", [False, True])
+    def test_a_subscription_of_a_fifo_topic_has_dead_letters(self, kind: str, later: bool) -> None:
+        client = client_with_dead_letters()
+        for name in ("q.fifo", "dead.fifo"):
+            client.account.add_queue(name, Queue(fifo=True))
+        client("CreateTopic", Name="t.fifo", Attributes={"FifoTopic": "true"})
+        redrive = json.dumps({"deadLetterTargetArn": DEAD_ARN + kind})
+        params: dict[str, Any] = {"TopicArn": ARN + ".fifo", "Protocol": "sqs", "Endpoint": QUEUE_ARN + kind}
+        arn = client("Subscribe", **params, Attributes={} if later else {"RedrivePolicy": redrive})["SubscriptionArn"]
+        if later:
+            put(client, arn, "RedrivePolicy", redrive)
+        assert described(client, arn)["RedrivePolicy"] == redrive
+        client("DeleteQueue", QueueUrl=client.account.queue_url("q" + kind))
+        given = {"MessageGroupId": "g", "MessageDeduplicationId": "1"}
+        client("Publish", 1, TopicArn=ARN + ".fifo", Message="x", **given)
+        (letter,) = client.account.queues["dead" + kind].receive(1, 10)
+        assert (json.loads(letter.body)["Message"], letter.message.group_id) == ("x", "g")
+        topic = client.account.topics["t.fifo"]
+        assert (topic.delivery_failed, topic.delivery_dead_lettered) == (1, 1)
+        topic.check()
+
 
 class TestQueuesOfAnAccount:
     def test_a_queue_that_is_made_again_is_found_by_its_subscription(self) -> None:
