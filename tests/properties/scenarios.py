@@ -1,8 +1,10 @@
 """Small scenarios that have a little of everything, and what a user's own code may do to them."""
 
 from collections.abc import Callable, Generator
+from math import inf
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 from simpy.events import Event
 
@@ -78,12 +80,122 @@ def traffic(to: str, *, even: bool, groups: st.SearchStrategy[Any]) -> st.Search
     )
 
 
+SERVERS: list[ms.Server | None] = [
+    None,
+    None,
+    None,
+    ms.Server(outages=[ms.Outage(at=10, duration=15, every=40)]),
+    ms.Server(failures={"500": 0.3, "403": 0.05}, latency=ms.Exponential(0.3)),
+    ms.Server(rate_limit=1.5, latency=0.25),
+    ms.Server(outages=[ms.Outage(at=20, duration=20, status="timeout"), ms.Outage(at=35, duration=inf)]),
+    ms.Server(denies=True),
+]
+
+
+@st.composite
+def subscriptions(draw: st.DrawFn, *, fifo: bool) -> tuple[ms.Subscription, ...]:
+    """Of the topic `t`: the queue `r`, whose deliveries may take time and fail; perhaps `d`, and a webhook."""
+    letters = st.sampled_from([None] if fifo else [None, "p", "d"])
+    delay: Any = draw(st.sampled_from([None, 0.25, ms.Exponential(0.5)]))
+    server = draw(st.sampled_from(SERVERS))
+    found = [ms.Subscription(endpoint="r", delivery_delay=delay, server=server, redrive=draw(letters))]
+    if not fifo:
+        found.append(ms.Subscription(endpoint="d", filter_policy={"kind": ["odd"]}))
+    if draw(st.sampled_from([False, False, True])):
+        policy = ms.DeliveryPolicy(
+            retries=3, min_delay=1, max_delay=5, max_receives_per_second=draw(st.sampled_from([None, 1]))
+        )
+        found.append(
+            ms.Subscription(
+                endpoint="https://example.com/hook",
+                protocol="https",
+                delivery_policy=policy,
+                server=draw(st.sampled_from(SERVERS)),
+                redrive=draw(letters),
+            )
+        )
+    return tuple(found)
+
+
+RECEIVERS = [
+    ms.Receiver(),
+    ms.Receiver(unknown_users=0.3, complaint_rate=0.3, open_rate=0.5, reopen_rate=0.5, reading_delay=2.0),
+    ms.Receiver(unknown_users=0.3, bounces_late=True, complainers=0.3, auto_reply_rate=0.2),
+    ms.Receiver(full_mailboxes=0.5, full_time=ms.Exponential(60), greylisting=10, max_rate=1),
+    ms.Receiver(outages=[(10, 40), (70, 75)], tls=False),
+    ms.Receiver(demands=["one-click", "complaints"], bulk=10, complaint_rate=0.5),
+    ms.Receiver(unknown_users=1, resolves=False),
+]
+
+EVENTS: list[dict[str, Any]] = [
+    {},
+    {"types": ["bounce", "complaint"], "delay": ms.Exponential(3)},
+    {"types": ["send", "delivery", "rendering-failure"], "duplicate_rate": 0.3},
+    {"enabled": False},
+]
+
+POOLS = [
+    ms.DedicatedPool(first_volume=5),
+    ms.DedicatedPool(first_volume=2, automatic=False, deferral_rate=1),
+    ms.DedicatedPool(first_volume=1, managed=True, started_at=-40 * ms.DAY, full_volume=3),
+]
+
+REPUTATIONS = [None, None, ms.ReputationPolicy(minimum_volume=3, grace=20, pause_time=30, recovery=20)]
+
+LETTER = ms.EmailTemplate(subject="To {{name}}", text="Dear {{name}}", html="<a href='https://x.org'>{{name}}</a>")
+
+EMAILS = [
+    ms.SendEmail("o"),
+    ms.SendEmail("o", to="{group}@example.com", list_unsubscribe=["https://x.org/{n}"]),
+    ms.SendEmail("o", to=["a-{n}@example.com", "b@x.org"], cc="c-{n}@X.org", configuration_set="plain"),
+    ms.SendEmail("o", to="bounce@simulator.amazonses.com", tenant="acme"),
+    ms.SendEmail("o", to="customer@x.org", template="letter", data={"name": "{n}"}),
+    ms.SendEmail("o", template="letter", data={"nome": "{n}"}),
+]
+
+
+@st.composite
+def outboxes(draw: st.DrawFn) -> ms.Outbox:
+    """An outbox that looks at addresses, and tells the topic `e` of its emails."""
+    reasons: st.SearchStrategy[Any] = st.sampled_from([None, [], ["BOUNCE"], ["BOUNCE", "COMPLAINT"]])
+    receivers = [draw(st.sampled_from(RECEIVERS)), attrs.evolve(draw(st.sampled_from(RECEIVERS)), domains=["x.org"])]
+    pool = draw(st.sampled_from([None, *POOLS]))
+    delay: Any = draw(st.sampled_from([None, 2.0, ms.Exponential(3)]))
+    return ms.Outbox(
+        max_send_rate=draw(st.sampled_from([None, 2.0])),
+        max_24_hour_send=draw(st.sampled_from([None, None, 30])),
+        delivery_delay=delay,
+        soft_bounce_rate=draw(st.sampled_from([0.0, 0.3])),
+        delay_notice=30,
+        max_delivery_time=300,
+        receivers=receivers,
+        suppressed_reasons=draw(reasons),
+        configuration_sets={
+            "told": ms.ConfigurationSet(
+                tls=draw(st.sampled_from(["OPTIONAL", "REQUIRE"])),
+                suppressed_reasons=draw(reasons),
+                reputation_metrics=draw(st.booleans()),
+                pool=None if pool is None else "own",
+                events=[ms.EventDestination(topic="e", **draw(st.sampled_from(EVENTS)))],
+            ),
+            "plain": ms.ConfigurationSet(),
+        },
+        configuration_set="told",
+        pools={} if pool is None else {"own": pool},
+        tenants={"acme": ms.SendingTenant()},
+        templates={"letter": LETTER},
+        reputation=draw(st.sampled_from(REPUTATIONS)),
+        validation=draw(st.sampled_from([None, None, ms.EmailValidation()])),
+    )
+
+
 @st.composite
 def scenarios(draw: st.DrawFn, *, lazy: bool = False) -> ms.Scenario:
     """A queue `q` with two dead-letter queues in a chain, and perhaps a queue `r` behind a topic or behind its workers.
 
     With `lazy`, nothing that the workers of `d`, `p` and `r` do can be noticed; else they may do anything. Messages may
-    have groups, and `q`, `d` and `p` may be FIFO queues.
+    have groups, and `q`, `d` and `p` may be FIFO queues. If the outbox `o` looks at addresses, it hears of its emails
+    by the topic `e` and the queue `f`.
     """
     even = draw(st.booleans())
     form = draw(st.sampled_from(["plain", "grouped", "fifo", "fifo"]))
@@ -102,32 +214,37 @@ def scenarios(draw: st.DrawFn, *, lazy: bool = False) -> ms.Scenario:
     if form != "plain":
         to_r += [ms.SendMessage("r", group_id="{n}"), ms.Publish("t", group_id="all")]
     actions = st.lists(st.sampled_from(to_r), max_size=2)
-    if not lazy:
+    aware = not lazy and draw(st.booleans())
+    if aware:
+        actions = st.lists(st.sampled_from([*EMAILS, *EMAILS, *to_r]), min_size=1, max_size=2)
+    elif not lazy:
         actions |= st.just([ms.SendEmail("o"), ms.SendMessage("r")])
     feeds = draw(st.lists(st.sampled_from("qqqrt"), min_size=1, max_size=3))
-    delivery_delay: Any = draw(st.sampled_from([None, 0.25, ms.Exponential(0.5)]))
+    feedback: dict[str, dict[str, Any]] = {"topics": {}, "queues": {}, "workers": {}}
+    if aware:
+        clean = ms.PutSuppressedDestination("o", reason=draw(st.sampled_from([None, "BOUNCE"])))
+        feedback = {
+            "topics": {"e": ms.Topic(subscriptions=[ms.Subscription(endpoint="f", raw=draw(st.booleans()))])},
+            "queues": {"f": draw(queues(None if fifo else "p"))},
+            "workers": {"f0": draw(workers("f", even=even, lazy=False, actions=st.just([clean])))},
+        }
     return ms.Scenario(
-        topics={
-            "t": ms.Topic(
-                subscriptions=(
-                    ms.Subscription(endpoint="r", delivery_delay=delivery_delay),
-                    *(() if fifo else (ms.Subscription(endpoint="d", filter_policy={"kind": ["odd"]}),)),
-                )
-            )
-        },
+        topics={"t": ms.Topic(subscriptions=draw(subscriptions(fifo=fifo))), **feedback["topics"]},
         queues={
             "d": draw(queues(draw(st.sampled_from([None, "p"])), fifo=fifo)),
             "q": draw(queues(draw(st.sampled_from([None, "d", "d"])), fifo=fifo)),
             "r": draw(queues(None if fifo else draw(st.sampled_from([None, "d"])))),
             "p": draw(queues(fifo=fifo)),
+            **feedback["queues"],
         },
-        outboxes={"o": ms.Outbox(max_send_rate=2.0)},
+        outboxes={"o": draw(outboxes()) if aware else ms.Outbox(max_send_rate=2.0)},
         traffic={f"{to}-traffic{place}": draw(traffic(to, even=even, groups=groups)) for place, to in enumerate(feeds)},
         workers={
             **pools("q", 2, draw(st.sampled_from([None, actions]))),
             **pools("d", 2),
             **pools("r", 2, None if lazy else actions),
             **pools("p", 1),
+            **feedback["workers"],
         },
     )
 
