@@ -209,7 +209,7 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
             Column("filtered out", "messages", _total("filtered_out")),
             Column("failed", "messages", _total("delivery_failed")),
             Column("of those kept", "messages", _total("delivery_dead_lettered"), optional=True),
-            Column("failed attempts", "", _total("failed_attempts"), optional=True),
+            Column("failed attempts", "times", _total("failed_attempts"), optional=True),
             Column("under way", "at the end", _stat("pending", "final", count), optional=True),
         ),
     ),

@@ -122,6 +122,15 @@ def test_every_number_has_a_unit(run: Run) -> None:
     assert (units["accepted"], units["throttled"]) == ("emails", "recipients")
 
 
+def test_failed_attempts_have_a_unit_like_all_numbers() -> None:
+    server = ms.Server(outages=[ms.Outage(at=0, duration=10)])
+    topic = ms.Topic(subscriptions=[ms.Subscription(endpoint="audit", server=server)])
+    down = ms.simulate(orders(topics={"orders": topic}), until=20, seed=3)
+    rows, units = table(down, "Topics and subscriptions")
+    assert units["failed attempts"] == "times"
+    assert rows["orders/audit"]["failed attempts"] == count(down.total("orders/audit", "failed_attempts")) != "0"
+
+
 def test_columns_that_say_nothing_are_left_out(run: Run) -> None:
     _, heads = table(run, "Queues")
     assert {"moved in", "redelivered"} <= heads.keys()
