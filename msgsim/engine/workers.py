@@ -603,6 +603,9 @@ class WorkerPool:
         self._aim(n, now)
 
     def _aim(self, n: int, now: float) -> None:
+        if n > MOST_WORKERS:
+            problem = f"{n} at {now:g} s is not allowed; allowed: up to {MOST_WORKERS}"
+            raise DeclarationError(f"workers.{self.name}.count", problem)
         while self.count - self._leaving < n and self._leaving:
             self._recall()
         while self.count - self._leaving < n:

@@ -531,6 +531,15 @@ def test_a_pool_says_what_it_does() -> None:
         pool.check()
 
 
+def test_a_curve_may_have_no_more_workers_than_a_number() -> None:
+    workers = {"w": ms.Workers(queue="q", count=ms.Steps([(0, 1), (5, 1e18)]), service_time=1)}
+    simulation = ms.Simulation(ms.Scenario(queues={"q": ms.Queue()}, workers=workers))
+    simulation.run(4)
+    words = r"^workers\.w\.count: 1000000000000000000 at 5 s is not allowed; allowed: up to 10000000$"
+    with pytest.raises(DeclarationError, match=words):
+        simulation.run(6)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
