@@ -1,0 +1,1 @@
+"""Many runs: from one run to an answer that one can defend."""
