@@ -109,6 +109,7 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
         Metric("moved_in", COUNTER, "messages", "dead letters that came"),
         Metric("moved_out", COUNTER, "messages", "moved back by a move task"),
         Metric("deduplicated", COUNTER, "messages", "suppressed duplicates", "NumberOfDeduplicatedSentMessages"),
+        Metric("receives", COUNTER, "receives", "polls that brought messages, up to 10 at once"),
         Metric("empty_receives", COUNTER, "receives", "polls that ended with nothing", "NumberOfEmptyReceives"),
         Metric("redelivered", COUNTER, "deliveries", "of messages received before"),
         Metric("duplicate_work", COUNTER, "messages", "handled by a worker after its timeout had run out"),
@@ -132,6 +133,8 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
         Metric("utilization", GAUGE, "1", "busy / count; its mean is of the integrals"),
         Metric("processed", COUNTER, "messages", "handled to the end, well or not"),
         Metric("failed", COUNTER, "messages", "of those, left to their visibility timeout"),
+        Metric("delete_requests", COUNTER, "requests", "calls that deleted a message, or a batch"),
+        Metric("visibility_requests", COUNTER, "requests", "calls that restarted visibility timeouts"),
     ),
     "join": _table(
         Metric("completed", COUNTER, "events", "traffic events for which every part has succeeded"),
@@ -140,6 +143,7 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
     ),
     "outbox": _table(
         Metric("accepted", COUNTER, "emails", "accepted", "Send"),
+        Metric("recipients_accepted", COUNTER, "recipients", "of these, suppressed ones included"),
         Metric("delivered", COUNTER, "recipients", "got the email", "Delivery"),
         Metric("bounced", COUNTER, "recipients", "did not", "Bounce"),
         Metric("complained", COUNTER, "recipients", "got it and complained", "Complaint"),

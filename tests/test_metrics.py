@@ -184,6 +184,7 @@ def test_the_catalogue_has_what_the_reference_lists() -> None:
         "moved_in",
         "moved_out",
         "deduplicated",
+        "receives",
         "empty_receives",
         "redelivered",
         "duplicate_work",
@@ -200,6 +201,7 @@ def test_the_catalogue_has_what_the_reference_lists() -> None:
     assert names["subscription"] == names["topic"][1:]
     assert set(names["outbox"]) >= {
         "accepted",
+        "recipients_accepted",
         "delivered",
         "bounced",
         "complained",
@@ -207,7 +209,8 @@ def test_the_catalogue_has_what_the_reference_lists() -> None:
         "rejected",
         "suppressed",
     }
-    assert set(names["pool"]) == {"busy", "count", "processed", "failed", "utilization"}
+    counters = {"processed", "failed", "delete_requests", "visibility_requests"}
+    assert set(names["pool"]) == {"busy", "count", "utilization", *counters}
     assert names["traffic"] == ["arrivals", "resent"]
     assert set(names["join"]) == {"completed", "open", "end_to_end_time"}
 

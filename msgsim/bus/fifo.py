@@ -219,6 +219,7 @@ class FifoQueue(LiveQueue):
         if not count:
             return batch
         self.visible -= count
+        self.receives += 1
         self.received += count
         self.in_flight += count
         moment = count * now

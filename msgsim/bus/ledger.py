@@ -26,6 +26,7 @@ class Ledger(ABC):
 
     Attributes:
         name: of the queue.
+        receives: those that brought messages; the others are `empty_receives`.
         sojourns: arrival to deletion of each deleted message [s], in the order of deletion.
         waits: arrival to first receive of the same messages [s].
     """
@@ -49,6 +50,7 @@ class Ledger(ABC):
         "name",
         "purged",
         "received",
+        "receives",
         "redelivered",
         "sent",
         "sojourns",
@@ -58,7 +60,7 @@ class Ledger(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.sent = self.received = self.deleted = self.dead_lettered = self.expired = self.purged = 0
-        self.moved_in = self.moved_out = self.deduplicated = 0
+        self.moved_in = self.moved_out = self.deduplicated = self.receives = 0
         self.empty_receives = self.redelivered = self.duplicate_work = 0
         self.in_flight = self.delayed = 0
         self._visible_time = self._flight_time = self._delayed_time = self._left_time = 0.0

@@ -184,6 +184,7 @@ class StandardQueue(LiveQueue):
             else:
                 message.first_received_at = now
             message.receive_count += 1
+        self.receives += 1
         self.received += count
         self.in_flight += count
         moment = count * now
@@ -530,6 +531,7 @@ class StandardQueue(LiveQueue):
         chance = self._chance
         assert chance is not None  # noqa: S101 - as above
         batch = chance.appear(limit, now - self.retention.period)
+        self.receives += bool(batch)
         self.received += len(batch)
         self.redelivered += len(batch)
         self.duplicate_work += len(batch)

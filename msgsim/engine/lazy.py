@@ -361,7 +361,7 @@ class LazyStation:
         in_flight = queue.in_flight
         visible_time = queue._visible_time
         flight_time = queue._flight_time
-        received = deleted = processed = failed = 0
+        received = companions = deleted = processed = failed = 0
         busy = pool.busy
         busy_time = pool.busy_time
 
@@ -498,6 +498,7 @@ class LazyStation:
                     end += duration
                     if failure_rate and random() < failure_rate:
                         worker.fail(position)
+                companions += position
                 worker.batch = batch
                 worker.durations = durations
                 visible_time += number * now
@@ -518,6 +519,7 @@ class LazyStation:
         queue.sent = sent
         queue.due = due
         queue.received += received
+        queue.receives += received - companions
         queue.deleted += deleted
         queue.in_flight += received - deleted
         queue._visible_time = visible_time

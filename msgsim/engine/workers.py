@@ -9,7 +9,7 @@ event of its own.
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from math import inf, nextafter
+from math import ceil, inf, nextafter
 from random import Random
 from typing import Any
 
@@ -29,7 +29,7 @@ from msgsim.engine.handlers import Desk, Handler
 from msgsim.engine.lazy import LazyStation
 from msgsim.engine.stations import Station
 from msgsim.errors import AuditError, DeclarationError, TimeRanBackwards
-from msgsim.quotas import MAX_MESSAGES, SETS, VISIBILITY_TIMEOUT, WAIT_TIME
+from msgsim.quotas import BATCH_ENTRIES, MAX_MESSAGES, SETS, VISIBILITY_TIMEOUT, WAIT_TIME
 
 MOST_WORKERS = 10_000_000
 """Of a pool: each takes about a kilobyte."""
@@ -106,6 +106,11 @@ class Workers:
             if 0.0 < value < SHORTEST:
                 problem = f"{value!r} is not allowed; allowed: 0, or {SHORTEST} or more [s]: polls would not end"
                 raise DeclarationError(f"Workers.{name}", problem)
+
+
+def calls_for(messages: int) -> int:
+    """The calls that so many messages of one kind of request take (SQS-BAT-1)."""
+    return ceil(messages / BATCH_ENTRIES.high)
 
 
 class Worker:
@@ -426,6 +431,8 @@ class Worker:
     def _end_batch(self, now: float) -> None:
         self._next_beat = inf
         queue = self.pool.queue
+        if self._done:
+            self.pool.count_deletes(len(self._done))
         for position in self._done:
             queue.remove(self.batch[position], self.receipts[position], now)
         self.poll(now)
@@ -469,14 +476,17 @@ class Worker:
             return
         board.inside = True
         queue.settle(now)
+        named = 0
         for position in [*self._done, *range(self.position, len(self.batch))]:
             message = self.batch[position]
             if message.deadline == GONE:
                 continue
+            named += 1
             if pool.fifo and (message.deadline == VISIBLE or message.receive_count != self.receipts[position]):
                 continue  # its receipt has expired, and the call fails (FIFO-VIS-2)
             if timeout <= queue.allowance(message, self._received_at, now):
                 queue.extend(message, self._received_at, timeout, now)
+        pool.visibility_requests += calls_for(named)
         self.deadline = now + timeout
         self._next_beat = now + interval
         beat.arm(self._next_beat)
@@ -498,9 +508,11 @@ class WorkerPool:
         acts: whether its workers do more than delete.
         processed: messages whose handling has ended, well or not.
         failed: those of them that were left to their visibility timeout.
+        visibility_requests: calls that restarted visibility timeouts, of up to 10 messages each (SQS-BAT-1).
     """
 
     __slots__ = (
+        "_batched_deletes",
         "_leaving",
         "acts",
         "batch_size",
@@ -527,6 +539,7 @@ class WorkerPool:
         "sample",
         "station",
         "steps",
+        "visibility_requests",
         "wait_time",
         "waiting",
         "whole",
@@ -565,6 +578,7 @@ class WorkerPool:
         self.whole = self.lazy and not station.stepped
         self.acts = bool(workers.on_success or desk)
         self.count = self.busy = self.processed = self.failed = 0
+        self.visibility_requests = self._batched_deletes = 0
         self.count_time = self.busy_time = 0.0
         self.workers: list[Worker] = []
         self._leaving = 0
@@ -573,6 +587,15 @@ class WorkerPool:
 
     def __repr__(self) -> str:
         return f"<WorkerPool {self.name!r} count={self.count} busy={self.busy}>"
+
+    @property
+    def delete_requests(self) -> int:
+        """Calls that deleted messages: one for each that was handled well, or for up to 10 of a batch (SQS-BAT-1)."""
+        return self.processed - self.failed if self.delete_each else self._batched_deletes
+
+    def count_deletes(self, messages: int) -> None:
+        """So many messages of a batch are deleted together."""
+        self._batched_deletes += calls_for(messages)
 
     def resize(self, n: int, now: float) -> None:
         """Have `n` workers from `now` on.
