@@ -1,0 +1,127 @@
+"""As many replications as it takes: more of them, until their mean is known well enough."""
+
+from array import array
+from collections.abc import Callable, Iterable
+from math import ceil, inf, isfinite
+
+import attrs
+
+from msgsim.declare import check_number
+from msgsim.errors import DeclarationError
+from msgsim.study.estimates import Estimate, as_confidence, as_numbers, mean_interval
+
+Replicate = Callable[[range], Iterable[float]]
+"""The values of some replications, by their numbers: `range(10, 20)` asks for the tenth to the nineteenth."""
+
+
+@attrs.frozen(kw_only=True)
+class Sequential(Estimate):
+    """A mean, of as many replications as it took.
+
+    Attributes:
+        values: of all replications, in order; NaN where there is none.
+        target: the half width that was to be reached, for the value as it turned out.
+        reached: whether it was.
+        required: replications that the target needs by what is known so far; infinite if no number would do.
+    """
+
+    values: tuple[float, ...]
+    target: float
+    reached: bool
+    required: float
+
+    def __str__(self) -> str:
+        plain = Estimate.__str__(self)
+        if self.reached:
+            return plain
+        wanted = f"about {self.required:,.0f} replications would" if isfinite(self.required) else "no number would"
+        return f"{plain}; not within {self.target:.3g} as wanted: {wanted}"
+
+
+def replicate_until(
+    replicate: Replicate,
+    *,
+    relative: float = 0.05,
+    absolute: float = 0.0,
+    confidence: float = 0.95,
+    first: int = 10,
+    most: int = 1000,
+    step: int = 1,
+) -> Sequential:
+    """Run replications until the half width of their mean's interval is small enough.
+
+    Enough is `relative` times the mean, or `absolute`, whichever is more. The next round is as many as the spread so
+    far asks for, and at most doubles their number. Which replications are run depends on their values alone, so the
+    same function gives the same result, however it runs them.
+
+    At `most` replications it ends: the result says that the target was not reached, and what it would take. It ends
+    before if a value is infinite, since the mean then is, too.
+
+    A rule that looks at the interval stops a little too often when it is narrow by chance, and covers a little less
+    than it says; the more so, the smaller `first` is. Values that are all alike stop it at once, however much there is
+    that they have not met yet.
+
+    Args:
+        replicate: gives the values of some replications; it is asked for each once, in order.
+        relative: a share of the mean.
+        absolute: in the unit of the values; for means that may be 0.
+        confidence: above 0 and below 1.
+        first: replications of the first round, 2 or more.
+        most: the end, if the target is not reached before; at least `first`.
+        step: each round is of a multiple of so many, such as the number of cores; but for the last.
+
+    Raises:
+        DeclarationError: an argument is not allowed, or `replicate` does not give a value for each replication.
+        MissingExtra: scipy is not installed.
+    """
+    confidence = as_confidence(confidence)
+    if not callable(replicate):
+        raise DeclarationError("replicate", f"{replicate!r} is not a function of a range of replications")
+    check_number("relative", relative)
+    check_number("absolute", absolute)
+    check_number("first", first, low=2, integer=True)
+    check_number("most", most, low=first, integer=True)
+    check_number("step", step, low=1, integer=True)
+    first, most, step = int(first), int(most), int(step)
+    values = array("d")
+    upcoming = _round_up(first, step, most)
+    while True:
+        values.extend(_ask(replicate, range(len(values), upcoming)))
+        estimate = mean_interval(values, confidence)
+        target = max(float(relative) * abs(estimate.value), float(absolute))
+        reached = isfinite(estimate.half_width) and estimate.half_width <= target
+        required = _required(estimate, target)
+        hopeless = estimate.n > 1 and not isfinite(estimate.half_width)
+        if reached or hopeless or len(values) >= most:
+            break
+        wanted = min(max(required, len(values) + 1), 2 * len(values))
+        upcoming = _round_up(int(wanted), step, most)
+    return Sequential(
+        **{field.name: getattr(estimate, field.name) for field in attrs.fields(Estimate)},
+        values=tuple(values),
+        target=target,
+        reached=reached,
+        required=float(len(values)) if reached else required,
+    )
+
+
+def _ask(replicate: Replicate, wanted: range) -> "array[float]":
+    given = as_numbers("replicate", replicate(wanted))
+    if len(given) != len(wanted):
+        problem = (
+            f"{len(given)} values for replications {wanted[0]} to {wanted[-1]}; allowed: one for each, NaN for none"
+        )
+        raise DeclarationError("replicate", problem)
+    return given
+
+
+def _required(estimate: Estimate, target: float) -> float:
+    """Replications, those without a value included: the half width shrinks with the root of their number."""
+    half = estimate.half_width
+    if not target or not isfinite(half):
+        return inf
+    return float(ceil((estimate.n + estimate.missing) * (half / target) * (half / target)))
+
+
+def _round_up(wanted: int, step: int, most: int) -> int:
+    return min(most, -(-wanted // step) * step)
