@@ -88,7 +88,7 @@ def replicate_until(
     while True:
         values.extend(_ask(replicate, range(len(values), upcoming)))
         estimate = mean_interval(values, confidence)
-        target = max(float(relative) * abs(estimate.value), float(absolute))
+        target = max(float(absolute), float(relative) * abs(estimate.value))  # in this order: the mean may be NaN
         reached = isfinite(estimate.half_width) and estimate.half_width <= target
         required = _required(estimate, target)
         hopeless = estimate.n > 1 and not isfinite(estimate.half_width)

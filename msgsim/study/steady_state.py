@@ -125,20 +125,22 @@ def warm_up(runs: Run | Iterable[Run], entity: str, metric: str) -> Truncation:
 
     Raises:
         UnknownName: no such entity or metric, or the metric has no readings.
-        DeclarationError: no runs, or runs whose readings are at different times.
+        DeclarationError: no runs, something that is no run, or runs whose readings are at different times.
     """
-    known = [runs] if isinstance(runs, Run) else list(runs)
+    if not isinstance(runs, Iterable):
+        runs = [runs]
+    known = list(runs)
     if not known:
         raise DeclarationError("runs", "there is none; allowed: one run or more")
-    times, _ = _readings(known[0], entity, metric)
-    rows = []
+    readings = []
     for place, run in enumerate(known):
-        others, row = _readings(run, entity, metric)
-        if others != times:
+        _check_run(f"runs[{place}]", run)
+        readings.append(_readings(run, entity, metric))
+        if readings[-1][0] != readings[0][0]:
             raise DeclarationError(f"runs[{place}]", "its readings are at other times than those of the first run")
-        rows.append(row)
-    found = truncation([mean_of(values) for values in zip(*rows, strict=True)])
-    return attrs.evolve(found, time=times[found.index])
+    times = readings[0][0]
+    found = truncation([mean_of(values) for values in zip(*(row for _, row in readings), strict=True)])
+    return attrs.evolve(found, time=times[found.index] if times else None)
 
 
 def batch_means(values: Iterable[float], batches: int = 20, confidence: float = 0.95) -> BatchMeans:
@@ -195,9 +197,10 @@ def long_run(run: Run, entity: str, metric: str, batches: int = 20, confidence: 
 
     Raises:
         UnknownName: no such entity or metric.
-        DeclarationError: no number of batches or no confidence.
+        DeclarationError: no run, no number of batches or no confidence.
         MissingExtra: scipy is not installed.
     """
+    _check_run("run", run)
     if _shape(run, entity, metric) == SAMPLE:
         return batch_means(run.samples(entity, metric), batches, confidence)
     times, values = _readings(run, entity, metric)
@@ -239,8 +242,13 @@ def _standard_errors(means: Sequence[float]) -> list[float]:
     return errors
 
 
+def _check_run(path: str, run: object) -> None:
+    if not isinstance(run, Run):
+        raise DeclarationError(path, f"{run!r} is not a Run, as `simulate` gives one")
+
+
 def _shape(run: Run, entity: str, metric: str) -> str:
-    run.kind(entity)
+    run.kind(entity)  # refuses what is no entity
     return metric_of(run.records[entity].table, entity, metric).shape
 
 

@@ -325,11 +325,11 @@ def test_what_leaves_zero_out_is_significant(a: float, b: float, significant: bo
 def test_common_random_numbers_pay_off() -> None:
     """With half of the chance in common: variances of 2 and 2, of the difference 2, so half the runs will do."""
     rng = Random(2)
-    common = [rng.gauss(0, 1) for _ in range(20_000)]
+    common = [rng.gauss(0, 1) for _ in range(5_000)]
     a, b = ([each + rng.gauss(0, 1) for each in common] for _ in range(2))
-    assert paired(a, b).variance_reduction == pytest.approx(2.0, abs=0.1)
+    assert paired(a, b).variance_reduction == pytest.approx(2.0, abs=0.2)
     independent = [rng.gauss(0, 2**0.5) for _ in common]
-    assert paired(a, independent).variance_reduction == pytest.approx(1.0, abs=0.05)
+    assert paired(a, independent).variance_reduction == pytest.approx(1.0, abs=0.1)
 
 
 def test_pairs_without_a_difference_are_left_out() -> None:

@@ -120,6 +120,7 @@ def test_replications_without_a_value_count_as_run() -> None:
     assert result.n + result.missing == len(result.values)
     nothing = replicate_until(Replications([nan] * 40), most=40)
     assert (nothing.reached, nothing.n, nothing.missing, nothing.required) == (False, 0, 40, inf)
+    assert nothing.target == 0.0
 
 
 def test_rounds_are_multiples_of_a_step_but_for_the_last() -> None:

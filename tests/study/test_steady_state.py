@@ -236,6 +236,14 @@ def test_a_warm_up_has_a_time(runs: list[ms.Run]) -> None:
     assert warm_up(iter(runs), "jobs", "visible") == found
 
 
+def test_a_run_that_has_not_begun_says_nothing() -> None:
+    run = ms.Simulation(scenario(), seed=1).result()
+    assert warm_up(run, "jobs", "visible") == Truncation(index=0, n=1, settled=False, time=0.0)
+    assert warm_up(run, "jobs", "sent") == Truncation(index=0, n=0, settled=False, time=None)
+    for metric in ("visible", "sent", "waiting_time"):
+        assert long_run(run, "jobs", metric).n == 0
+
+
 def test_a_ramp_that_fills_a_pool_is_a_warm_up() -> None:
     """Work arrives from 400 s on; until then nobody is busy, and then nearly 5 are."""
     late = ms.Scenario(
@@ -243,7 +251,7 @@ def test_a_ramp_that_fills_a_pool_is_a_warm_up() -> None:
         traffic={"clients": ms.Traffic(to="jobs", rate=ms.Steps(((0, 0), (400, 5))))},
         workers={"crew": ms.Workers(queue="jobs", count=10, batch_size=1, service_time=ms.Exponential(1.0))},
     )
-    runs = [ms.simulate(late, until=2_000, probe=5, seed=1, replication=r) for r in range(5)]
+    runs = [ms.simulate(late, until=1_500, probe=5, seed=1, replication=r) for r in range(3)]
     for entity, metric in [("crew", "busy"), ("jobs", "sent"), ("crew", "utilization")]:
         found = warm_up(runs, entity, metric)
         assert found.settled
@@ -288,6 +296,14 @@ def test_runs_with_the_same_readings(runs: list[ms.Run]) -> None:
     other = ms.simulate(scenario(), until=1_000, seed=1)
     with pytest.raises(DeclarationError, match=r"^runs\[1\]: its readings are at other times"):
         warm_up([runs[0], other], "jobs", "visible")
+
+
+@pytest.mark.parametrize("given", [None, 7, [None], "jobs", [7]])
+def test_what_is_no_run(given: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"^runs\[0\]: .* is not a Run"):
+        warm_up(given, "jobs", "visible")
+    with pytest.raises(DeclarationError, match=r"^run: .* is not a Run"):
+        long_run(given, "jobs", "visible")
 
 
 def test_without_scipy_warm_ups_are_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
