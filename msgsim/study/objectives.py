@@ -27,6 +27,7 @@ from msgsim.declare import DAY, HOUR, MINUTE, choice, listed, number, text
 from msgsim.errors import DeclarationError, UnknownName
 from msgsim.metrics import STATISTICS, Metric
 from msgsim.scenario import Scenario
+from msgsim.study.recovery import DERIVED
 from msgsim.study.vocabulary import WHOLE, Vocabulary, refuse_statistic
 
 OPERATORS = ("<", "<=", ">", ">=")
@@ -118,6 +119,11 @@ class Term:
             raise DeclarationError(
                 str(self), f"{self.entity}.{metric.name} is in {_IN[metric.unit]}, not in {self.unit}"
             )
+        if metric.name in DERIVED and self.entity not in vocabulary.disturbed:
+            problem = (
+                f"nothing that the scenario declares disturbs {self.entity}: it needs a spike, a step or an outage"
+            )
+            raise DeclarationError(str(self), problem)
         return attrs.evolve(self, metric=metric.name)
 
     def _found(self, vocabulary: Vocabulary) -> Metric:
@@ -192,7 +198,7 @@ class Objective:
 
         Raises:
             UnknownName: an entity or metric that there is not, or a statistic that the metric does not have.
-            DeclarationError: a unit that is not the metric's.
+            DeclarationError: a unit that is not the metric's, or a metric of triggers where there is none.
         """
         vocabulary = Vocabulary.of(scenario)
         return Objective(tuple(term.check(vocabulary) for term in self.terms))

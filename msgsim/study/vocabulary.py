@@ -1,6 +1,7 @@
 """What a run of a scenario will measure, known before it runs: the metrics of each entity and their statistics."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from math import inf
 
 import attrs
 
@@ -8,6 +9,8 @@ from msgsim.errors import UnknownName
 from msgsim.metrics import CATALOGUE, Metric, metric_of
 from msgsim.run import _OFFERED
 from msgsim.scenario import Scenario
+from msgsim.study.recovery import derived_of
+from msgsim.study.triggers import triggers
 
 WHOLE = "*"
 """The entity that stands for the whole scenario."""
@@ -35,10 +38,12 @@ class Vocabulary:
     Attributes:
         kinds: of its entities, by name.
         tables: the part of the catalogue that holds each one's metrics, as `Record.table` of a run will say.
+        disturbed: those that have triggers, so that there are values of `DERIVED`.
     """
 
     kinds: Mapping[str, str]
     tables: Mapping[str, str]
+    disturbed: Collection[str]
 
     @classmethod
     def of(cls, scenario: Scenario) -> "Vocabulary":
@@ -56,7 +61,7 @@ class Vocabulary:
         for name, outbox in scenario.outboxes.items():
             if outbox.knows_addresses:
                 tables[name] = "outbox with addresses"
-        return cls(kinds, tables)
+        return cls(kinds, tables, tuple(triggers(scenario, inf)))
 
     def metric(self, entity: str, name: str) -> Metric:
         """A metric of an entity, by its name or that of its CloudWatch twin.
@@ -81,7 +86,8 @@ class Vocabulary:
 
     def _further(self, entity: str) -> Mapping[str, Metric]:
         """The metrics that studies know beside the catalogue."""
-        return FIGURES if self.kinds[entity] in PAID else {}
+        kind = self.kinds[entity]
+        return {**derived_of(kind), **(FIGURES if kind in PAID else {})}
 
 
 def refuse_statistic(entity: str, metric: Metric, statistic: str) -> None:

@@ -123,7 +123,8 @@ def test_what_is_no_objective_is_refused(expression: object, problem: str) -> No
 
 @pytest.mark.parametrize("piece", ["x", "(", "9", "p99(", "a.", " ", "cost<3 and ", "p99(a.b)<3,", '"'])
 def test_long_nonsense_is_refused_in_a_short_sentence(piece: str) -> None:
-    for source in (piece * 10_000, f"p99({piece * 10_000}", f"p99(a.b) < {piece * 10_000}"):
+    long = (piece * 10_000)[:10_000]
+    for source in (long, f"p99({long}", f"p99(a.b) < {long}"):
         with pytest.raises((DeclarationError, UnknownName)) as caught:
             parse(source)
         assert len(str(caught.value)) < 400
