@@ -24,7 +24,7 @@ EDGES: dict[str, set[str]] = {
     "plot": {"formats", "rates", "tables"},
     "frames": set(),
     "toml": set(),
-    "study": set(),  # many runs
+    "study": {"formats"},  # many runs
     "testing": set(),  # for those who test their own code
     "files": {"toml"},
     "report": {"files", "formats", "plot", "summary"},  # a page has text, pictures and the scenario
