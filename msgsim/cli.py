@@ -1,4 +1,4 @@
-"""The command line: `msgsim run`, `msgsim outbox`, `msgsim examples`, `msgsim check`.
+"""The command line: `msgsim run`, `msgsim outbox`, `msgsim cost`, `msgsim prices`, `msgsim examples`, `msgsim check`.
 
 Exit status: 0 fine, 1 a bug in msgsim, such as books that do not balance, 2 bad input (one line per problem), 130 ended
 by Ctrl-C.
@@ -8,11 +8,12 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from importlib.util import find_spec
+from json import dumps
 from math import inf, nextafter
 from os import O_WRONLY, devnull, dup2
 from os import open as open_descriptor
@@ -36,6 +37,9 @@ from msgsim.quotas import UNLIMITED
 from msgsim.run import Run
 from msgsim.scenario import SECTIONS, Scenario
 from msgsim.simulation import Simulation
+from msgsim.study.costs import ledger
+from msgsim.study.prices import load_prices, shipped_text
+from msgsim.writing import write_whole
 
 FINE, OUR_BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -127,21 +131,7 @@ def run_command(
     """  # noqa: E501 - a parameter's help is one line
     scenario = load(name_or_file)
     targets = _outputs(name_or_file, report=report, json=json, csv=csv)
-    for change in changes:
-        path, equals, value = change.partition("=")
-        if not equals or not path:
-            raise DeclarationError("--set", f"{change!r} is not PATH=VALUE, such as workers.mailers.count=12")
-        scenario = vary_text(scenario, path.strip(), value.strip())
-    end = scenario.horizon if until is None else _seconds("--until", until)
-    simulation = Simulation(
-        scenario,
-        seed=seed,
-        warm_up=None if warm_up is None else _seconds("--warm-up", warm_up, zero=True),
-        probe=None if probe is None else _seconds("--probe", probe),
-        horizon=end,
-    )
-    if simulation.warm_up >= end:
-        raise DeclarationError("warm_up", f"{exactly(simulation.warm_up)} leaves nothing of a run of {exactly(end)}")
+    simulation, end = _prepared(scenario, changes, until=until, seed=seed, warm_up=warm_up, probe=probe)
     with _stop_asked() as stop:
         finished = _advance(simulation, end, stop, _Bar(end, shown=not quiet and sys.stderr.isatty()))
     run = simulation.result(interrupted=not finished)
@@ -204,6 +194,69 @@ def outbox_command(
     if finished:
         return FINE
     return _complain(f"interrupted at {duration(simulation.now)} of {duration(end)}", INTERRUPTED)
+
+
+@app.command(name="cost")
+def cost_command(
+    name_or_file: str,
+    /,
+    *,
+    until: str | None = None,
+    seed: Annotated[int, Parameter(converter=_whole)] = 0,
+    warm_up: str | None = None,
+    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
+    prices: str | None = None,
+    free_tier: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    message_bytes: float | None = None,
+    attachment_bytes: float | None = None,
+    vdm: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: str | None = None,
+) -> int:
+    """Run a scenario once and print what it costs, and 30 days of such traffic.
+
+    The month is that of the run without its warm-up, over and over: run what repeats itself, such as a whole day.
+
+    Args:
+        name_or_file: a built-in example (see "msgsim examples"), or a TOML file.
+        until: simulated time to run: seconds, or 90m, 2h, 1d. The scenario's own horizon if it is left out.
+        seed: of the random numbers; same scenario and seed, same run.
+        warm_up: leave what happens before out of the month: seconds, or 90m, 2h, 1d.
+        changes: change a value, as PATH=VALUE: workers.mailers.count=12. Can be given again; changes are made in order.
+        prices: a TOML file with prices of your own; "msgsim prices" prints those that are taken otherwise.
+        free_tier: take off what is free each month. It is an account's, for all its traffic.
+        message_bytes: size of all messages; what the scenario declares if it is left out.
+        attachment_bytes: size of the attachments of each email.
+        vdm: the Virtual Deliverability Manager of SES is switched on.
+        json: write the bill to this JSON file, too.
+    """
+    scenario = load(name_or_file)
+    targets = _outputs(name_or_file, json=json)
+    simulation, end = _prepared(scenario, changes, until=until, seed=seed, warm_up=warm_up, probe=None)
+    listed = load_prices(prices)
+    with _stop_asked() as stop:
+        finished = _advance(simulation, end, stop, _Bar(end, shown=sys.stderr.isatty()))
+    bill = ledger(
+        simulation.result(interrupted=not finished),
+        listed,
+        free_tier=free_tier,
+        message_bytes=message_bytes,
+        attachment_bytes=attachment_bytes,
+        vdm=vdm,
+    )
+    _write_json(targets, bill.to_dict())
+    sys.stdout.write(f"{bill}\n")
+    if finished:
+        return FINE
+    return _complain(f"interrupted at {duration(simulation.now)} of {duration(end)}", INTERRUPTED)
+
+
+@app.command(name="prices")
+def prices_command() -> None:
+    """Print the prices that "msgsim cost" takes, as TOML to start your own from.
+
+    msgsim prices > mine.toml
+    """
+    sys.stdout.write(shipped_text())
 
 
 @app.command(name="examples")
@@ -278,6 +331,34 @@ def _seconds(option: str, written: str, *, zero: bool = False) -> float:
     value = sum(float(size) * UNITS[unit] for size, unit in parts) if parts else float(written)
     check_number(option, value, above=not zero, unit="s")
     return value
+
+
+def _prepared(
+    scenario: Scenario,
+    changes: Sequence[str],
+    *,
+    until: str | None,
+    seed: int,
+    warm_up: str | None,
+    probe: str | None,
+) -> tuple[Simulation, float]:
+    """A simulation of a scenario with changes, and when it ends [s]."""
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals or not path:
+            raise DeclarationError("--set", f"{change!r} is not PATH=VALUE, such as workers.mailers.count=12")
+        scenario = vary_text(scenario, path.strip(), value.strip())
+    end = scenario.horizon if until is None else _seconds("--until", until)
+    simulation = Simulation(
+        scenario,
+        seed=seed,
+        warm_up=None if warm_up is None else _seconds("--warm-up", warm_up, zero=True),
+        probe=None if probe is None else _seconds("--probe", probe),
+        horizon=end,
+    )
+    if simulation.warm_up >= end:
+        raise DeclarationError("warm_up", f"{exactly(simulation.warm_up)} leaves nothing of a run of {exactly(end)}")
+    return simulation, end
 
 
 def _outputs(source: str, **given: str | None) -> dict[str, str]:
@@ -438,6 +519,17 @@ def _conclude(run: Run, end: float, targets: dict[str, str], *, quiet: bool) -> 
         raise failure
     run.audit()
     return INTERRUPTED if run.interrupted else FINE
+
+
+def _write_json(targets: Mapping[str, str], content: Any) -> None:
+    """Write plain data to the file that is asked for, if one is."""
+    if "json" not in targets:
+        return
+    path = targets["json"]
+    try:
+        write_whole(path, f"{dumps(content, indent=1, allow_nan=False)}\n")
+    except OSError as error:
+        raise DeclarationError("--json", f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 # ---------------------------------------------------------------- words and pipes

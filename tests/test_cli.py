@@ -19,6 +19,7 @@ import msgsim as ms
 from msgsim import cli
 from msgsim.errors import AuditError
 from msgsim.run import Run
+from msgsim.study.costs import ledger
 
 SMALL = """
 title = "small"
@@ -263,6 +264,64 @@ def test_an_example_is_printed_to_be_copied(tmp_path: Path, capsys: Capture) -> 
     copy.write_text(capsys.readouterr().out)
     assert copy.read_text().startswith("# A bank")
     assert ms.load(copy) == ms.load("month-end")
+
+
+# ---------------------------------------------------------------- cost
+
+
+def test_cost_prints_a_bill_and_writes_it(small: str, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "bill.json"
+    options = ["--seed", "3", "--until", "5m", "--warm-up", "1m", "--set", "workers.w.count=5", "--free-tier", "--vdm"]
+    sizes = ["--message-bytes", "70000", "--attachment-bytes", "5"]
+    assert cli.main(["cost", small, *options, *sizes, "--json", str(out)]) == 0
+    run = ms.simulate(ms.load(small).vary("workers.w.count", 5), 300.0, 3, warm_up=60.0)
+    bill = ledger(run, free_tier=True, vdm=True, message_bytes=70_000, attachment_bytes=5)
+    assert capsys.readouterr() == (f"{bill}\n", "")
+    assert json.loads(out.read_text()) == bill.to_dict()
+
+
+def test_prices_can_be_printed_changed_and_taken(small: str, tmp_path: Path, capsys: Capture) -> None:
+    assert cli.main(["prices"]) == 0
+    own = tmp_path / "mine.toml"
+    own.write_text(capsys.readouterr().out.replace('currency = "USD"', 'currency = "EUR"'))
+    assert cli.main(["cost", small, "--prices", str(own)]) == 0
+    assert capsys.readouterr().out.startswith("EUR ")
+
+
+def test_a_bill_that_cannot_be_is_a_line(small: str, tmp_path: Path, capsys: Capture) -> None:
+    assert cli.main(["cost", small, "--prices", str(tmp_path / "none.toml")]) == 2
+    assert "none.toml: cannot be read: No such file" in one_line(capsys)
+    assert cli.main(["cost", small, "--json", str(tmp_path)]) == 2
+    assert "--json: " in one_line(capsys)
+
+
+def test_a_bill_that_cannot_be_written_is_a_line(
+    small: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "write_whole", full)
+    path = tmp_path / "bill.json"
+    assert cli.main(["cost", small, "--json", str(path)]) == 2
+    assert one_line(capsys) == f"--json: {path}: cannot be written: No space left on device"
+
+
+def test_an_interrupted_run_has_a_bill(small: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = cli._advance
+
+    def stopped(simulation: ms.Simulation, end: float, stop: Any, bar: Any) -> bool:
+        advance(simulation, end / 2, stop, bar)
+        return False
+
+    monkeypatch.setattr(cli, "_advance", stopped)
+    assert cli.main(["cost", small]) == 130
+    out, err = capsys.readouterr()
+    assert "per month" in out
+    assert err == "msgsim: interrupted at 5 min 00 s of 10 min 00 s\n"
+
+
+# ---------------------------------------------------------------- check
 
 
 def test_check_prints_an_inventory(small: str, capsys: Capture) -> None:

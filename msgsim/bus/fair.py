@@ -112,7 +112,6 @@ class FairQueue(StandardQueue):
         message.deadline = deadline = now + timeout
         message.first_received_at = now
         message.receive_count = 1
-        self.receives += 1
         self.received += 1
         self.in_flight += 1
         self._visible_time += now

@@ -219,8 +219,9 @@ class FifoQueue(LiveQueue):
         if not count:
             return batch
         self.visible -= count
-        self.receives += 1
         self.received += count
+        if count > 1:
+            self.companions += count - 1
         self.in_flight += count
         moment = count * now
         self._visible_time += moment

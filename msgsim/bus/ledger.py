@@ -26,7 +26,7 @@ class Ledger(ABC):
 
     Attributes:
         name: of the queue.
-        receives: those that brought messages; the others are `empty_receives`.
+        companions: messages received, but for the first of each receive.
         sojourns: arrival to deletion of each deleted message [s], in the order of deletion.
         waits: arrival to first receive of the same messages [s].
     """
@@ -37,6 +37,7 @@ class Ledger(ABC):
         "_flight_time",
         "_left_time",
         "_visible_time",
+        "companions",
         "dead_lettered",
         "deduplicated",
         "delayed",
@@ -50,7 +51,6 @@ class Ledger(ABC):
         "name",
         "purged",
         "received",
-        "receives",
         "redelivered",
         "sent",
         "sojourns",
@@ -60,13 +60,18 @@ class Ledger(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.sent = self.received = self.deleted = self.dead_lettered = self.expired = self.purged = 0
-        self.moved_in = self.moved_out = self.deduplicated = self.receives = 0
+        self.moved_in = self.moved_out = self.deduplicated = self.companions = 0
         self.empty_receives = self.redelivered = self.duplicate_work = 0
         self.in_flight = self.delayed = 0
         self._visible_time = self._flight_time = self._delayed_time = self._left_time = 0.0
         self.sojourns = array("d")
         self.waits = array("d")
         self._end_to_end: array[float] | None = None
+
+    @property
+    def receives(self) -> int:
+        """Receives that brought messages; the others are `empty_receives`."""
+        return self.received - self.companions
 
     @property
     @abstractmethod

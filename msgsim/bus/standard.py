@@ -150,7 +150,7 @@ class StandardQueue(LiveQueue):
             self._returned.clear()
             self._set_place()
 
-    def take(self, now: float, limit: int, timeout: float) -> list[Message]:
+    def take(self, now: float, limit: int, timeout: float) -> list[Message]:  # noqa: PLR0912 - written out: hot path
         """Receive up to `limit` messages: oldest first, returned ones at their old place (SQS-RCV-8).
 
         The list is the queue's own: it must not be changed. At the in-flight limit it is empty (SQS-INF-1).
@@ -170,10 +170,15 @@ class StandardQueue(LiveQueue):
                 return self._take_ghosts(now, limit)
             batch = self._take_in_order(now, limit) if chance is None else self._take_by_chance(now, limit)
             count = len(batch)
+            self.companions += count and count - 1
         else:
             if count > limit:  # noqa: PLR1730 - the call costs more than the branch
                 count = limit
-            batch = [fresh.popleft()] if count == 1 else [fresh.popleft() for _ in range(count)]
+            if count == 1:
+                batch = [fresh.popleft()]
+            else:
+                batch = [fresh.popleft() for _ in range(count)]
+                self.companions += count and count - 1
         if not count:
             return batch
         deadline = now + timeout
@@ -184,7 +189,6 @@ class StandardQueue(LiveQueue):
             else:
                 message.first_received_at = now
             message.receive_count += 1
-        self.receives += 1
         self.received += count
         self.in_flight += count
         moment = count * now
@@ -531,7 +535,7 @@ class StandardQueue(LiveQueue):
         chance = self._chance
         assert chance is not None  # noqa: S101 - as above
         batch = chance.appear(limit, now - self.retention.period)
-        self.receives += bool(batch)
+        self.companions += max(0, len(batch) - 1)
         self.received += len(batch)
         self.redelivered += len(batch)
         self.duplicate_work += len(batch)

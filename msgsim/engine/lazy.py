@@ -519,7 +519,7 @@ class LazyStation:
         queue.sent = sent
         queue.due = due
         queue.received += received
-        queue.receives += received - companions
+        queue.companions += companions
         queue.deleted += deleted
         queue.in_flight += received - deleted
         queue._visible_time = visible_time

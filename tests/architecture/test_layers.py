@@ -24,11 +24,11 @@ EDGES: dict[str, set[str]] = {
     "plot": {"formats", "rates", "tables"},
     "frames": set(),
     "toml": set(),
-    "study": {"formats"},  # many runs
+    "study": {"formats", "toml"},  # many runs
     "testing": set(),  # for those who test their own code
     "files": {"toml"},
     "report": {"files", "formats", "plot", "summary"},  # a page has text, pictures and the scenario
-    "cli": {"files", "formats"},
+    "cli": {"files", "formats", "study"},
     "__main__": {"cli"},
     "": {"files"},  # the public names: `load` and `examples` are among them
 }
