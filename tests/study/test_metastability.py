@@ -1,0 +1,242 @@
+from math import isnan
+from typing import Any
+
+import attrs
+import pytest
+
+import msgsim as ms
+from msgsim.errors import DeclarationError
+from msgsim.study.metastability import (
+    METASTABLE,
+    OVERLOADED,
+    READINGS,
+    RECOVERING,
+    RETURNS,
+    Metastability,
+    Trial,
+    Verdict,
+    metastability,
+)
+
+SPIKE = ms.Spike(at=300, height=10, hold=60)
+
+
+def trap(rate: Any = 1.2, *, timeout: float = 12, spike: Any = SPIKE, **pool: Any) -> ms.Scenario:
+    """10 workers of 4 s a message. Batches are small until there is a backlog; full ones take 40 s."""
+    declared = {"count": 10, "batch_size": 10, "service_time": 4, **pool}
+    return ms.Scenario(
+        horizon=900,
+        queues={"q": ms.Queue(visibility_timeout=timeout)},
+        traffic={"t": ms.Traffic(to="q", rate=rate + spike)},
+        workers={"w": ms.Workers(queue="q", **declared)},
+    )
+
+
+def judged(scenario: ms.Scenario, **options: Any) -> Verdict:
+    return metastability(scenario, **{"replications": 1, **options}).verdicts["q"]
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def test_full_batches_that_outlast_their_timeout_keep_a_backlog_up() -> None:
+    verdict = judged(trap(), replications=2, patience=2)
+    assert verdict.state == METASTABLE
+    assert verdict.count(METASTABLE) == 2
+    assert (verdict.gone, verdict.until) == (360, 360 + 2 * 540)
+    for place, trial in enumerate(verdict.trials):
+        assert trial.replication == place
+        assert trial.backlog > 10 * trial.normal
+        assert trial.twin < trial.normal < 30
+        assert trial.work > 1.5 > trial.twin_work
+        assert trial.remaining > verdict.until - verdict.gone
+    assert str(verdict).startswith("q: metastable in 2 of 2 replications; ")
+    assert "messages in it towards 18 min 00 s after the last trigger" in str(verdict)
+    assert "deliveries per message instead of 1.0" in str(verdict)
+
+
+@pytest.mark.parametrize("mended", [{"timeout": 60}, {"batch_size": 1}])
+def test_a_timeout_for_full_batches_lets_the_queue_return(mended: dict[str, Any]) -> None:
+    verdict = judged(trap(**mended))
+    assert verdict.state == RETURNS
+    [trial] = verdict.trials
+    assert trial.remaining == 0
+    assert trial.backlog <= trial.normal
+    assert trial.work == pytest.approx(1, abs=0.2)
+    assert str(verdict).startswith("q: returns in 1 of 1 replication; ")
+
+
+def test_it_looks_longer_where_it_is_not_sure() -> None:
+    """The spike leaves 590 messages and the surplus is 0.4 per second: 24 min, and 9 min are looked at."""
+    slow = trap(2.1, timeout=60, batch_size=1)
+    early = judged(slow, patience=1)
+    assert early.state in (RECOVERING, METASTABLE)
+    assert early.until == 900
+    late = judged(slow, patience=8)
+    assert late.state == RETURNS
+    assert late.until > early.until
+
+
+def test_what_falls_fast_enough_is_recovering() -> None:
+    verdict = judged(trap(1.5, timeout=60, batch_size=1), until=700, patience=1)
+    assert verdict.state == RECOVERING
+    [trial] = verdict.trials
+    assert 0 < trial.remaining <= 700 - 360
+    assert trial.pace == pytest.approx(1, abs=0.4)
+    assert "it falls by " in str(verdict)
+
+
+def test_what_grows_without_a_spike_is_overloaded() -> None:
+    verdict = judged(trap(3, batch_size=1, timeout=60))
+    assert verdict.state == OVERLOADED
+    assert "it grows without them, too" in str(verdict)
+    assert verdict.until == 900
+
+
+def test_what_is_lost_is_not_back_to_normal() -> None:
+    """Who has seen an old message fails from then on: no backlog is left, and no message is handled."""
+    broken = set()
+
+    def handle(delivery: Any, context: Any) -> None:
+        if context.now - delivery.sent_at > 20:
+            broken.add(context)
+        if context in broken:
+            raise RuntimeError
+
+    given = trap(batch_size=1, handler=handle)
+    queues = {
+        "q": ms.Queue(visibility_timeout=5, redrive=ms.Redrive(to="dead", max_receive_count=1)),
+        "dead": ms.Queue(),
+    }
+    found = metastability(attrs.evolve(given, queues=queues), replications=1, patience=2)
+    assert list(found.verdicts) == ["q"], "nobody works on the dead letters"
+    verdict = found.verdicts["q"]
+    [trial] = verdict.trials
+    assert trial.backlog <= trial.normal
+    assert trial.lost == pytest.approx(1, abs=0.1)
+    assert trial.twin_lost == 0
+    assert verdict.state == METASTABLE
+    assert verdict.until == 360 + 2 * 540
+    assert str(verdict).endswith(f"{100 * trial.lost:.1f} % of the messages are lost instead of 0.0 %")
+
+
+def test_where_nothing_comes_any_more_it_returns() -> None:
+    verdict = judged(trap(0, timeout=60, batch_size=1, count=90))
+    assert verdict.state == RETURNS
+    assert isnan(verdict.trials[0].work)
+
+
+def test_an_outage_is_a_trigger_too() -> None:
+    server = ms.Server(outages=[ms.Outage(at=300, duration=60)])
+    scenario = ms.Scenario(
+        topics={"t": ms.Topic(subscriptions=[ms.Subscription(endpoint="q", server=server)])},
+        queues={"q": ms.Queue()},
+        traffic={"source": ms.Traffic(to="t", rate=1)},
+        workers={"w": ms.Workers(queue="q", count=5, service_time=1)},
+    )
+    assert judged(scenario, until=900, probe=10).state == RETURNS
+
+
+def test_same_seed_same_verdict() -> None:
+    first, second = (judged(trap(), seed=5, patience=1) for _ in range(2))
+    assert first == second
+    assert judged(trap(), seed=6, patience=1) != first
+
+
+# ---------------------------------------------------------------- time
+
+
+def test_there_is_as_much_time_after_as_the_triggers_took() -> None:
+    verdict = judged(trap(timeout=60, spike=ms.Spike(at=100, height=1, hold=400)), until=520, probe=5)
+    assert verdict.until == 500 + 400
+    assert judged(trap(timeout=60, batch_size=1, count=90), until=361, probe=5).until == 360 + READINGS * 5
+
+
+def test_it_stops_before_the_next_trigger() -> None:
+    again = ms.Spike(at=300, height=10, hold=60, every=1000)
+    verdict = judged(trap(spike=again))
+    assert verdict.state == METASTABLE
+    assert verdict.until == 1300
+
+
+def test_triggers_must_leave_time_to_look() -> None:
+    again = ms.Spike(at=300, height=10, hold=60, every=200)
+    with pytest.raises(
+        DeclarationError, match=r"probe: 9.* \[s\] is too long: it leaves fewer than 40 readings in the 2 min"
+    ):
+        metastability(trap(spike=again))
+
+
+def test_triggers_of_the_warm_up_do_not_count() -> None:
+    with pytest.raises(DeclarationError, match="nothing that goes away disturbs a queue with workers"):
+        metastability(trap(), warm_up=301)
+
+
+# ---------------------------------------------------------------- nonsense, words
+
+
+@pytest.mark.parametrize("rate", [1, ms.Ramp(start=300, end=400, from_rate=1, to_rate=2), ms.Steps([(0, 1), (300, 2)])])
+def test_something_must_go_away(rate: Any) -> None:
+    with pytest.raises(DeclarationError, match="nothing that goes away disturbs a queue with workers"):
+        metastability(trap(rate, spike=0))
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"replications": 0}, "replications"),
+        ({"replications": 1.5}, "replications"),
+        ({"patience": 0.5}, "patience"),
+        ({"until": -1}, "until"),
+        ({"seed": "x"}, "seed"),
+        ({"probe": 0}, "probe"),
+    ],
+)
+def test_nonsense_is_refused(options: dict[str, Any], path: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        metastability(trap(), **options)
+    assert caught.value.path == path
+
+
+def trial(state: str, **given: Any) -> Trial:
+    usual = {
+        "replication": 0,
+        "state": state,
+        "backlog": 50,
+        "twin": 3,
+        "normal": 9,
+        "pace": 0,
+        "remaining": float("inf"),
+        "work": 1,
+        "twin_work": 1,
+        "lost": 0,
+        "twin_lost": 0,
+    }
+    return Trial(**{**usual, **given})
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (trial(RETURNS, backlog=3), "(at most 9.00)"),
+        (trial(METASTABLE), "; it does not fall"),
+        (trial(METASTABLE, pace=1e-6, remaining=1e6), "; it hardly falls"),
+        (trial(METASTABLE, backlog=3, lost=0.3), "(at most 9.00); 30.0 % of the messages are lost instead of 0.0 %"),
+        (trial(RECOVERING, pace=0.5, remaining=100), "; it falls by 0.500 messages/s, for another 1 min 40 s"),
+        (trial(OVERLOADED), "; it grows without them, too"),
+    ],
+)
+def test_verdicts_have_reasons(shown: Trial, words: str) -> None:
+    assert str(Verdict(queue="q", gone=10, until=70, trials=[shown])).endswith(words)
+
+
+def test_the_worst_is_what_counts() -> None:
+    mixed = Verdict(queue="q", gone=10, until=70, trials=[trial(RETURNS), trial(METASTABLE), trial(RETURNS)])
+    assert mixed.state == METASTABLE
+    assert str(mixed).startswith("q: metastable in 1, returns in 2 of 3 replications; ")
+    good = Verdict(queue="a<b", gone=10, until=70, trials=[trial(RETURNS)])
+    both = Metastability({"q": mixed, "a<b": good})
+    assert both.state == METASTABLE
+    assert str(both) == f"{mixed}\n{good}"
+    assert both._repr_html_().startswith("<p><strong>metastable</strong></p><ul><li>q: metastable in 1, ")
+    assert "<li>a&lt;b: returns" in both._repr_html_()
