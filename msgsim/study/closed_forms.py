@@ -169,7 +169,7 @@ class GGc:
     """`servers` workers whose service times have any distribution, and any arrivals: G/G/c by Allen and Cunneen.
 
     The mean wait is that of M/M/c times (ca² + cs²) / 2. Exact for M/M/c and, in the mean, for M/G/1; otherwise an
-    approximation, good under heavy load.
+    approximation: of several workers that are 90 % busy within a tenth, or a fifth where service times vary much.
 
     Attributes:
         arrival_rate: [1/s].
