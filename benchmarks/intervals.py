@@ -142,7 +142,7 @@ def table(studies: int = STUDIES, jobs: int = 1) -> list[Row]:
 
 
 def check(rows: Iterable[Row]) -> None:
-    """Intervals hold the truth as often as they say, within two of a hundred; but for those that are to fail."""
+    """Intervals hold the truth as often as they say, nearly; but for those that are there to fail."""
     for row in rows:
         if row.name == NAIVE:
             assert row.held.value < 0.6, row

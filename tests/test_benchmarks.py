@@ -156,13 +156,14 @@ def test_an_outbox_refuses_what_is_beyond_its_quota(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """Sixteen studies of a thousand: none that is right fails here but one in a thousand, and seeds are fixed."""
+    """The first ten of its thousand studies, with seeds that are fixed, against bounds at one in a thousand."""
     intervals: Any = import_module("intervals")
-    rows = intervals.table(16)
+    studies = 10
+    rows = intervals.table(studies)
     for row in rows:
-        held = round(16 * row.held.value)
+        held = round(studies * row.held.value)
         if row.name == intervals.NAIVE:
-            assert held <= 11
+            assert held <= 6
         else:
-            assert held >= stats.binom(16, row.stated).ppf(0.001), str(row)
-    assert "of 16" in intervals.notes(rows)
+            assert held >= stats.binom(studies, row.stated).ppf(0.001), str(row)
+    assert f"of {studies}," in intervals.notes(rows)
