@@ -1,7 +1,7 @@
 """The command line: `msgsim run`, `msgsim outbox`, `msgsim cost`, `msgsim prices`, `msgsim examples`, `msgsim check`.
 
-Exit status: 0 fine, 1 a bug in msgsim, such as books that do not balance, 2 bad input (one line per problem), 130 ended
-by Ctrl-C.
+Exit status: 0 fine, 1 warnings of `msgsim check --strict`, or a bug in msgsim, such as books that do not balance, 2 bad
+input (one line per problem), 130 ended by Ctrl-C.
 """
 
 import re
@@ -38,10 +38,12 @@ from msgsim.run import Run
 from msgsim.scenario import SECTIONS, Scenario
 from msgsim.simulation import Simulation
 from msgsim.study.costs import ledger
+from msgsim.study.doctor import diagnose
 from msgsim.study.prices import load_prices, shipped_text
 from msgsim.writing import write_whole
 
 FINE, OUR_BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+WARNED = 1
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
 
@@ -277,14 +279,34 @@ def examples_command(name: str | None = None, /) -> None:
 
 
 @app.command(name="check")
-def check_command(file: str, /) -> None:
-    """Check a scenario file without running it.
+def check_command(
+    file: str,
+    /,
+    *,
+    until: str | None = None,
+    seed: Annotated[int, Parameter(converter=_whole)] = 0,
+    strict: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: str | None = None,
+) -> int:
+    """Check a scenario file, and look for what is likely to go wrong.
+
+    Warnings and notes come from what is declared, and from a short simulation. Each says where, what was found, what to
+    do, and by which rules of the services. They change the exit status with --strict only.
 
     Args:
         file: a TOML file, or the name of a built-in example.
+        until: simulated time to run: seconds, or 90m, 2h, 1d. As much as takes a second or two if it is left out.
+        seed: of the random numbers; same scenario and seed, same findings.
+        strict: exit with status 1 if there are warnings; notes do not count.
+        json: write the findings to this JSON file, too.
     """
     scenario = load(file)
-    sys.stdout.write(f"{file}: fine: {_inventory(scenario)}\n")
+    targets = _outputs(file, json=json)
+    found = diagnose(scenario, until=None if until is None else _seconds("--until", until), seed=seed)
+    _write_json(targets, found.to_dict())
+    verdict = found.verdict if found.warnings else "fine"
+    sys.stdout.write(f"{file}: {verdict}: {_inventory(scenario)}\n{found}\n")
+    return WARNED if strict and found.warnings else FINE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from msgsim import cli
 from msgsim.errors import AuditError
 from msgsim.run import Run
 from msgsim.study.costs import ledger
+from msgsim.study.doctor import diagnose
 
 SMALL = """
 title = "small"
@@ -327,7 +328,20 @@ def test_an_interrupted_run_has_a_bill(small: str, capsys: Capture, monkeypatch:
 def test_check_prints_an_inventory(small: str, capsys: Capture) -> None:
     assert cli.main(["check", small]) == 0
     inventory = "0 topics, 2 queues, 0 outboxes, 1 traffic source, 1 worker pool; horizon 600 s (10 min 00 s)"
-    assert capsys.readouterr() == (f"{small}: fine: {inventory}\n", "")
+    assert capsys.readouterr() == (f"{small}: fine: {inventory}\n{diagnose(ms.load(small))}\n", "")
+
+
+def test_check_tells_what_may_go_wrong_and_is_strict_if_asked(small: str, tmp_path: Path, capsys: Capture) -> None:
+    path, out = tmp_path / "slow.toml", tmp_path / "found.json"
+    path.write_text(SMALL.replace("service_time = 0.3", "service_time = 4"))
+    assert cli.main(["check", str(path), "--until", "5m", "--seed", "3", "--json", str(out)]) == 0
+    found = diagnose(ms.load(path), until=300.0, seed=3)
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith(f"{path}: 2 warnings, 1 note: 0 topics")
+    assert lines == str(found).splitlines()
+    assert json.loads(out.read_text()) == found.to_dict()
+    assert cli.main(["check", str(path), "--until", "5m", "--strict"]) == 1
+    assert cli.main(["check", small, "--strict"]) == 0
 
 
 def test_check_says_every_problem_in_a_line(tmp_path: Path, capsys: Capture) -> None:
