@@ -13,6 +13,9 @@ from msgsim.study.estimates import Estimate, as_confidence, as_numbers, mean_int
 Replicate = Callable[[range], Iterable[float]]
 """The values of some replications, by their numbers: `range(10, 20)` asks for the tenth to the nineteenth."""
 
+_COUNTABLE = 1e12
+"""So many replications are as good as infinitely many."""
+
 
 @attrs.frozen(kw_only=True)
 class Sequential(Estimate):
@@ -34,7 +37,7 @@ class Sequential(Estimate):
         plain = Estimate.__str__(self)
         if self.reached:
             return plain
-        wanted = f"about {self.required:,.0f} replications would" if isfinite(self.required) else "no number would"
+        wanted = f"about {self.required:,.0f} replications would" if self.required < _COUNTABLE else "no number would"
         return f"{plain}; not within {self.target:.3g} as wanted: {wanted}"
 
 
@@ -120,7 +123,8 @@ def _required(estimate: Estimate, target: float) -> float:
     half = estimate.half_width
     if not target or not isfinite(half):
         return inf
-    return float(ceil((estimate.n + estimate.missing) * (half / target) * (half / target)))
+    wanted = (estimate.n + estimate.missing) * (half / target) * (half / target)
+    return float(ceil(wanted)) if wanted < inf else inf
 
 
 def _round_up(wanted: int, step: int, most: int) -> int:

@@ -35,8 +35,8 @@ class Truncation:
     Attributes:
         index: of the first value that is kept.
         n: of how many values.
-        settled: whether that is the best place of all, and not only of those in the first half; if not, the run is too
-            short to reach a steady state, or has none.
+        settled: whether that is before the last place that is looked at, halfway; if not, a later one may be better still:
+            the run is too short to reach a steady state, or has none.
         time: of that value [s]; None for values that have no times.
     """
 

@@ -104,6 +104,15 @@ def test_no_target_is_reached_by_equal_values_alone() -> None:
     assert str(result).endswith("; not within 0 as wanted: no number would")
 
 
+@pytest.mark.parametrize("small", [1e-200, 1e-7, 0.0])
+def test_a_target_out_of_reach_is_said_to_be(small: float) -> None:
+    """The mean is next to nothing and the spread is not."""
+    result = replicate_until(Replications([-1.0, 1.0 + small] * 10), most=20, relative=1e-9)
+    assert not result.reached
+    assert result.required > 1e20
+    assert str(result).endswith("as wanted: no number would")
+
+
 def test_an_infinite_value_ends_it() -> None:
     replicate = Replications([1.0, 2.0, inf, *[1.0] * 100])
     result = replicate_until(replicate)
