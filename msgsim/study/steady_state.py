@@ -35,7 +35,7 @@ class Truncation:
     Attributes:
         index: of the first value that is kept.
         n: of how many values.
-        settled: whether that is before the last place that is looked at, halfway; if not, a later one may be better still:
+        settled: whether that is before the last place that is looked at, halfway; if not, a later one may be better:
             the run is too short to reach a steady state, or has none.
         time: of that value [s]; None for values that have no times.
     """
