@@ -35,6 +35,8 @@ STATES = (RETURNS, RECOVERING, METASTABLE, OVERLOADED)
 READINGS = 40
 """So many there are at least after the triggers."""
 
+MOST_PATIENCE = 1_000.0
+
 LOST = 0.05
 """If so much more of what is sent is lost than in the twin, and twice as much, something is wrong."""
 
@@ -168,9 +170,9 @@ def metastability(
             as much time after the triggers as they took.
         seed: of the random streams; the twin has the same.
         warm_up: nothing before is normal, and triggers that begin before do not count [s]; None for the scenario's own.
-        probe: time between readings [s]; None for 1 % of `until`, at most 60 s.
+        probe: time between readings, at most a fortieth of `until` [s]; None for a hundredth, at most 60 s.
         replications: how many of each.
-        patience: how many times as long to look, 1 or more.
+        patience: how many times as long to look, 1 to 1,000.
 
     Returns:
         A verdict for each queue that has workers and is reached by a trigger.
@@ -181,9 +183,11 @@ def metastability(
     Cost: two runs for each replication, each up to `patience` times as long after the triggers.
     """
     check_number("replications", replications, low=1, integer=True)
-    check_number("patience", patience, low=1)
+    check_number("patience", patience, low=1, high=MOST_PATIENCE)
     first = Simulation(scenario, seed=seed, warm_up=warm_up, probe=probe, horizon=until)
     horizon = as_float(scenario.horizon if until is None else until)
+    rule = f"{READINGS} readings until {horizon:g} s"
+    check_number("probe", first.probe_interval, high=horizon / READINGS, above=True, unit="s", rule=rule)
     watched = _watched(scenario, horizon, first.warm_up)
     looks = _looks(scenario, watched, horizon, first.probe_interval, patience)
     calm = without_triggers(scenario)

@@ -20,13 +20,14 @@ backlog falls evenly while it drains. So times are right to a fraction of `probe
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from math import inf, nan
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 import attrs
 
 from msgsim.declare import check_number, plain
 from msgsim.errors import DeclarationError, UnknownName
+from msgsim.formats import count, duration
 from msgsim.metrics import SAMPLE, Metric
 from msgsim.run import Run, quantile
 from msgsim.study.triggers import Trigger, triggers
@@ -68,6 +69,21 @@ class Recovery:
     peak_age: float = nan
     recovery_time: float = nan
     lost: float = 0.0
+
+    def __str__(self) -> str:
+        words = [f"{self.trigger}: peak {count(self.peak)}"]
+        if isfinite(self.peak_age):
+            words.append(f"at most {duration(self.peak_age)} old")
+        words.append(_in_words("drained", self.drain_time))
+        if not isnan(self.recovery_time):
+            words.append(_in_words(f"no older than {duration(self.normal_age)}", self.recovery_time))
+        if self.lost:
+            words.append(f"{count(self.lost)} lost to retention")
+        return ", ".join(words)
+
+
+def _in_words(what: str, time: float) -> str:
+    return f"not {what} by the end" if time == inf else f"{what} {duration(time)} after it"
 
 
 @attrs.frozen

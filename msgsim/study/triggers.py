@@ -6,6 +6,7 @@ from math import inf, nextafter
 import attrs
 
 from msgsim.bus.filters import MESSAGE_ATTRIBUTES, compile_policy
+from msgsim.bus.server import Outage
 from msgsim.bus.topic import Subscription
 from msgsim.engine.actions import Action, Join, Publish, SendEmail, SendMessage
 from msgsim.engine.curves import Ramp, RateCurve, Spike, Steps, Sum
@@ -14,6 +15,10 @@ from msgsim.scenario import Scenario
 
 MORE, FEWER = 1, -1
 """Which way a curve is disturbed: more traffic, fewer workers."""
+
+
+MOST_REPEATS = 10_000
+"""What is repeated more often is one trigger, which goes on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +36,9 @@ class Trigger:
     end: float
     paths: tuple[str, ...] = ()
     lasting: bool = False
+
+    def __str__(self) -> str:
+        return f"{' + '.join(self.paths) or 'given'}, {self.start:g} to {self.end:g} s"
 
 
 class Reach:
@@ -119,7 +127,7 @@ def triggers(scenario: Scenario, until: float) -> dict[str, list[Trigger]]:
         for place, (key, subscription) in enumerate(topic.named().items()):
             for position, outage in enumerate(() if subscription.server is None else subscription.server.outages):
                 path = f"topics.{name}.subscriptions.{place}.server.outages.{position}"
-                windows = outage.windows(until if until < inf else nextafter(outage.at, inf))
+                windows = _windows(outage, outage.at, outage.every, until)
                 add({name, *reach.after(f"{name}/{key}")}, _spans(windows, path, until))
     for name, outbox in scenario.outboxes.items():
         for place, receiver in enumerate(outbox.receivers):
@@ -192,8 +200,18 @@ def _of_curve(curve: RateCurve, path: str, until: float, way: int) -> Iterator[T
         for start, end, _, lasting in _excursions(curve, way):
             yield Trigger(start=start, end=min(end, until), paths=(path,), lasting=lasting)
     elif way == MORE:
-        last = nextafter(curve.next_breakpoint(-1.0), inf) if until == inf else until
-        yield from _spans(curve.windows(0.0, last) if last < inf else (), path, until)
+        every = curve.every if isinstance(curve, Spike) else None
+        yield from _spans(_windows(curve, curve.next_breakpoint(-1.0), every, until), path, until)
+
+
+def _windows(source: RateCurve | Outage, at: float, every: float | None, until: float) -> list[tuple[float, float]]:
+    """The stretches before an instant, or the first for an infinite one, of what begins at one and may repeat."""
+    if at == inf:
+        return []
+    last = nextafter(at, inf) if until == inf else until
+    if every is not None and last - at > MOST_REPEATS * every:
+        return [(at, last)]
+    return source.windows(0.0, last) if isinstance(source, RateCurve) else source.windows(last)
 
 
 def _spans(windows: Iterable[tuple[float, float]], path: str, until: float) -> Iterator[Trigger]:

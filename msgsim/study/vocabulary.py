@@ -5,7 +5,7 @@ from math import inf
 
 import attrs
 
-from msgsim.errors import UnknownName
+from msgsim.errors import DeclarationError, UnknownName
 from msgsim.metrics import CATALOGUE, Metric, metric_of
 from msgsim.run import _OFFERED
 from msgsim.scenario import Scenario
@@ -47,7 +47,13 @@ class Vocabulary:
 
     @classmethod
     def of(cls, scenario: Scenario) -> "Vocabulary":
-        """That of a scenario. Cost: O(scenario); nothing is simulated."""
+        """That of a scenario. Cost: O(scenario); nothing is simulated.
+
+        Raises:
+            DeclarationError: it is no scenario.
+        """
+        if not isinstance(scenario, Scenario):
+            raise DeclarationError("scenario", f"{scenario!r} is not a Scenario")
         grouped = scenario.flows().grouped
         kinds = scenario.entities()
         tables = dict(kinds)

@@ -190,6 +190,9 @@ def test_something_must_go_away(rate: Any) -> None:
         ({"until": -1}, "until"),
         ({"seed": "x"}, "seed"),
         ({"probe": 0}, "probe"),
+        ({"probe": 900 / READINGS + 0.001}, "probe"),
+        ({"probe": 1e9}, "probe"),
+        ({"patience": 1e300}, "patience"),
     ],
 )
 def test_nonsense_is_refused(options: dict[str, Any], path: str) -> None:

@@ -9,7 +9,7 @@ from msgsim.metrics import SAMPLE
 from msgsim.run import Run
 from msgsim.study.closed_forms import fluid_drain
 from msgsim.study.objectives import parse
-from msgsim.study.recovery import DERIVED, _Descent, derived_of, derived_values, recoveries, statistic_of
+from msgsim.study.recovery import DERIVED, Recovery, _Descent, derived_of, derived_values, recoveries, statistic_of
 from msgsim.study.triggers import Trigger
 
 SPIKE = ms.Spike(at=100, height=6, hold=60)
@@ -232,6 +232,18 @@ def test_an_outbox_drains_after_an_outage_of_a_receiver() -> None:
     assert list(found) == ["ses"]
     assert found["ses"]["peak_pending"][0] > 20
     assert 0 < found["ses"]["drain_time"][0] < inf
+
+
+def test_recoveries_have_words() -> None:
+    trigger = Trigger(start=100, end=160, paths=("traffic.t.rate.1",))
+    usual = {"trigger": trigger, "normal": 3, "peak": 2400}
+    both = Recovery(**usual, drain_time=121, normal_age=2, peak_age=61, recovery_time=122, lost=7)
+    assert str(both) == (
+        "traffic.t.rate.1, 100 to 160 s: peak 2,400, at most 1 min 01 s old, drained 2 min 01 s after it, "
+        "no older than 2.00 s 2 min 02 s after it, 7 lost to retention"
+    )
+    stuck = Recovery(**usual, drain_time=inf)
+    assert str(stuck) == "traffic.t.rate.1, 100 to 160 s: peak 2,400, not drained by the end"
 
 
 # ---------------------------------------------------------------- metrics

@@ -1,5 +1,6 @@
 from math import inf
 
+import attrs
 import pytest
 
 import msgsim as ms
@@ -55,6 +56,20 @@ def test_a_spike_that_is_repeated_has_a_trigger_each_time() -> None:
     assert spans(triggers(scenario(curve), inf)["q"]) == [(0, pytest.approx(0, abs=1e-9))]
     later = ms.Spike(at=50, height=5, hold=10, every=100)
     assert [each.start for each in triggers(scenario(later), inf)["q"]] == [50]
+
+
+def test_what_repeats_all_the_time_is_one_trigger() -> None:
+    found = triggers(scenario(ms.Spike(at=60, height=5, hold=0.0005, every=0.001)), 86_400)["q"]
+    assert spans(found) == [(60, 86_400)]
+    server = ms.Server(outages=[ms.Outage(at=30, duration=0.0005, every=0.001)])
+    topic = ms.Topic(subscriptions=[ms.Subscription(endpoint="q", server=server)])
+    failing = attrs.evolve(scenario(1), topics={"news": topic})
+    assert spans(triggers(failing, 86_400)["q"]) == [(30, 86_400)]
+
+
+def test_triggers_have_words() -> None:
+    assert str(Trigger(start=600, end=720.5, paths=("a.rate.1", "b.rate"))) == "a.rate.1 + b.rate, 600 to 720.5 s"
+    assert str(Trigger(start=600, end=720)) == "given, 600 to 720 s"
 
 
 def test_triggers_that_overlap_or_touch_are_one() -> None:

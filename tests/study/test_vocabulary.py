@@ -2,6 +2,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.bus.receivers import Receiver
+from msgsim.errors import DeclarationError
 from msgsim.study.vocabulary import Vocabulary
 
 RICH = ms.Scenario(
@@ -53,3 +54,8 @@ def test_there_is_one_of_each_kind() -> None:
         "simple": "outbox",
         "addressed": "outbox with addresses",
     }
+
+
+def test_only_scenarios_have_one() -> None:
+    with pytest.raises(DeclarationError, match="scenario: 'black-friday' is not a Scenario"):
+        Vocabulary.of("black-friday")  # type: ignore[arg-type]
