@@ -76,7 +76,7 @@ class Recovery:
             words.append(f"at most {duration(self.peak_age)} old")
         words.append(_in_words("drained", self.drain_time))
         if not isnan(self.recovery_time):
-            words.append(_in_words(f"no older than {duration(self.normal_age)}", self.recovery_time))
+            words.append(_in_words(f"down to an age of {duration(self.normal_age)}", self.recovery_time))
         if self.lost:
             words.append(f"{count(self.lost)} lost to retention")
         return ", ".join(words)

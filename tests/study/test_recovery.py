@@ -240,7 +240,7 @@ def test_recoveries_have_words() -> None:
     both = Recovery(**usual, drain_time=121, normal_age=2, peak_age=61, recovery_time=122, lost=7)
     assert str(both) == (
         "traffic.t.rate.1, 100 to 160 s: peak 2,400, at most 1 min 01 s old, drained 2 min 01 s after it, "
-        "no older than 2.00 s 2 min 02 s after it, 7 lost to retention"
+        "down to an age of 2.00 s 2 min 02 s after it, 7 lost to retention"
     )
     stuck = Recovery(**usual, drain_time=inf)
     assert str(stuck) == "traffic.t.rate.1, 100 to 160 s: peak 2,400, not drained by the end"
