@@ -16,6 +16,9 @@ A queue alone is a `StandardQueue` or a `FifoQueue`; each call says what time it
 ('order 1', 2)
 >>> queue.delete(again.receipt_handle, 40)
 
+`Experiment(scenario)` makes many runs and says how sure one may be; `plan(scenario, find=..., such_that=...)` finds the
+value that it takes.
+
 `msgsim.service` has the requests of the services by their own names, `msgsim.testing` a kit for tests.
 """
 
@@ -63,6 +66,10 @@ from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation, simulate
 
+if TYPE_CHECKING:
+    from msgsim.study.experiment import Experiment
+    from msgsim.study.planner import plan
+
 __all__ = [  # noqa: RUF022 - as sorted() sorts
     "ConfigurationSet",
     "Constant",
@@ -76,6 +83,7 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "EmailValidation",
     "Empirical",
     "EventDestination",
+    "Experiment",
     "Exponential",
     "FifoQueue",
     "Fixed",
@@ -124,20 +132,28 @@ __all__ = [  # noqa: RUF022 - as sorted() sorts
     "ZipfGroups",
     "examples",
     "load",
+    "plan",
     "simulate",
 ]
+
+_OF_STUDIES = {"Experiment": "msgsim.study.experiment", "plan": "msgsim.study.planner"}
+"""Names that are loaded when they are asked for: a test of a queue needs none of it."""
 
 if TYPE_CHECKING:
     __version__: str
 else:
 
-    def __getattr__(name: str) -> str:
-        """`__version__`, looked up when it is asked for; a folder of sources that is not installed has none."""
+    def __getattr__(name: str) -> object:
+        """`__version__` and what is for studies, looked up when it is asked for."""
+        if name in _OF_STUDIES:
+            from importlib import import_module  # noqa: PLC0415 - as above
+
+            return getattr(import_module(_OF_STUDIES[name]), name)
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - few ask
 
         try:
             return version(__name__)
-        except PackageNotFoundError:
+        except PackageNotFoundError:  # a folder of sources that is not installed has none
             return "unknown (not installed)"

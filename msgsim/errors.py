@@ -10,6 +10,7 @@ MsgsimError
 ├── TimeRanAhead (ValueError)            `now` is later than the time of the simulation
 ├── AuditError (AssertionError)          a run's books do not balance: a bug in msgsim, please report it
 ├── HandlerError (TypeError)             a handler returned something that is not an outcome
+├── StudyError (RuntimeError)            a study of many runs can't go on; what has finished is kept
 ├── BusError                             a request that the real service would refuse, by its own error name
 │   ├── InvalidParameterValue (ValueError)
 │   ├── InvalidMessageContents (ValueError)
@@ -127,6 +128,16 @@ class AuditError(MsgsimError, AssertionError):
 
 class HandlerError(MsgsimError, TypeError):
     """A handler returned something that is not an outcome."""
+
+
+class StudyError(MsgsimError, RuntimeError):
+    """A study of many runs can't go on, or its results file can't be used; what has finished is kept.
+
+    Attributes:
+        study: the `Study` of the runs that have finished; None if there is none.
+    """
+
+    study: object = None
 
 
 class BusError(MsgsimError):

@@ -365,7 +365,7 @@ def _values(run: Run, line: Line) -> tuple[list[float], list[float]]:
 def _draw_row(axes: Axes, run: Run, row: Row, *, crowded: bool) -> None:
     series = [_values(run, line) for line in row.lines]
     highest = max((value for _, values in series for value in values if not isnan(value)), default=0.0)
-    unit, size = _time_unit(highest) if row.unit == "s" else (row.unit, 0.01 if row.unit == "%" else 1.0)
+    unit, size = time_unit(highest) if row.unit == "s" else (row.unit, 0.01 if row.unit == "%" else 1.0)
     few = len(run.times) <= FEW
     slim = SLIM if crowded else 1.0
     for line, (times, values) in zip(row.lines, series, strict=True):
@@ -388,7 +388,7 @@ def _draw_row(axes: Axes, run: Run, row: Row, *, crowded: bool) -> None:
     whole = row.unit in {"messages", "workers"}
     locator = MaxNLocator(4, integer=whole, steps=[1, 2, 2.5, 5, 10], min_n_ticks=1)
     axes.yaxis.set_major_locator(locator if highest else FixedLocator([0]))
-    axes.yaxis.set_major_formatter(FuncFormatter(_short))
+    axes.yaxis.set_major_formatter(FuncFormatter(short))
 
 
 def _draw_shades(axes: Axes, shades: Iterable[Shade], position: int) -> None:
@@ -450,14 +450,14 @@ _KINDS = {
 _UNITS = (("s", 1.0, 2 * MINUTE), ("min", MINUTE, 2 * HOUR), ("h", HOUR, 2 * DAY), ("d", DAY, inf))
 
 
-def _time_unit(longest: float) -> tuple[str, float]:
+def time_unit(longest: float) -> tuple[str, float]:
     """The unit for times up to `longest` [s], and its size [s]."""
     return next((unit, size) for unit, size, limit in _UNITS if longest <= limit)
 
 
 def _time_axis(axes: Axes, run: Run) -> None:
     """The shared axis is in seconds; its ticks are at round numbers of a suitable unit."""
-    unit, size = _time_unit(run.until)
+    unit, size = time_unit(run.until)
     axes.set_xlim(0.0, run.until or 1.0)
     axes.set_xlabel(f"simulated time [{unit}]")
     axes.xaxis.set_major_locator(_Rounded(size))
@@ -475,7 +475,7 @@ class _Rounded(MaxNLocator):
         return [self._size * tick for tick in super().tick_values(vmin / self._size, vmax / self._size)]
 
 
-def _short(value: float, _position: int) -> str:
+def short(value: float, _position: int) -> str:
     """A tick's number; from ten thousand on with k, M or G."""
     for size, least, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e3, 1e4, "k")):
         if value >= least:

@@ -24,7 +24,7 @@ EDGES: dict[str, set[str]] = {
     "plot": {"formats", "rates", "tables"},
     "frames": set(),
     "toml": set(),
-    "study": {"formats", "toml"},  # many runs
+    "study": {"formats", "plot", "toml"},  # many runs
     "testing": set(),  # for those who test their own code
     "files": {"toml"},
     "report": {"files", "formats", "plot", "summary"},  # a page has text, pictures and the scenario

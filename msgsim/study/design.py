@@ -1,0 +1,135 @@
+"""Design points: which scenarios a study runs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import attrs
+
+from msgsim.declare import check_number, plain
+from msgsim.errors import DeclarationError, MissingExtra
+from msgsim.scenario import Scenario
+
+ALTERNATIVE = "alternative"
+"""The column that tells alternatives apart, beside the columns of paths."""
+
+
+@attrs.frozen
+class Point:
+    """One design point.
+
+    Attributes:
+        levels: values by path, and under "alternative" the name of one, if there are several.
+        scenario: with these values.
+    """
+
+    levels: Mapping[str, Any]
+    scenario: Scenario
+
+    @property
+    def key(self) -> str:
+        """The same for equal values, whatever their order, in any process."""
+        return "; ".join(f"{path}={plain(value)!r}" for path, value in sorted(self.levels.items()))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{path}={brief(value)}" for path, value in self.levels.items()) or "as declared"
+
+
+def brief(value: object) -> str:
+    """A value of a design in few letters."""
+    value = plain(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def grid(
+    alternatives: Mapping[str, Scenario],
+    samples: Sequence[Mapping[str, Any]],
+    factors: Mapping[str, Sequence[Any]],
+) -> list[Point]:
+    """All combinations of alternatives, sampled points and the values of factors; the last factor changes fastest.
+
+    Args:
+        alternatives: scenarios by name; a single one under "" is not told apart by a column.
+        samples: values by path of each sampled point; one without any if nothing is sampled.
+        factors: the values of each path.
+
+    Raises:
+        DeclarationError: a combination is not allowed; says which.
+        UnknownName: a path does not exist.
+    """
+    made = []
+    for name, scenario in alternatives.items():
+        for sample in samples:
+            for values in product(*factors.values()):
+                changes = {**sample, **dict(zip(factors, values, strict=True))}
+                labels = {ALTERNATIVE: name} if name else {}
+                made.append(Point({**labels, **changes}, changed(scenario, changes)))
+    return made
+
+
+def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """A scenario with other values at some paths, in their order.
+
+    Raises:
+        DeclarationError: the values are not allowed, or not together.
+        UnknownName: a path does not exist.
+    """
+    for path, value in changes.items():
+        scenario = scenario.vary(path, value)
+    return scenario
+
+
+def latin_hypercube(ranges: Mapping[str, tuple[float, float]], points: int, seed: int) -> list[dict[str, Any]]:
+    """Points that spread over some ranges: each of `points` equal slices of each range has one of them.
+
+    Args:
+        ranges: lowest and highest value by path; whole numbers if both are.
+        points: how many.
+        seed: of their places.
+
+    Raises:
+        DeclarationError: a range is empty or not of numbers, or there are no points.
+        MissingExtra: scipy is not installed.
+    """
+    check_number("points", points, low=1, integer=True)
+    if not isinstance(ranges, Mapping) or not ranges:
+        raise DeclarationError("ranges", f"{ranges!r} has no path with a lowest and a highest value")
+    for path, given in ranges.items():
+        _check_range(path, given)
+    try:
+        from scipy.stats import qmc  # noqa: PLC0415 - heavy, and an extra
+    except ImportError as missing:
+        raise MissingExtra("scipy", "study") from missing
+    drawn = qmc.LatinHypercube(d=len(ranges), rng=seed).random(points)
+    return [
+        {path: _within(given, share) for (path, given), share in zip(ranges.items(), row, strict=True)}
+        for row in drawn.tolist()
+    ]
+
+
+def _check_range(path: str, given: object) -> None:
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:  # noqa: PLR2004 - low and high
+        raise DeclarationError(path, f"{given!r} is not a range; allowed: (lowest, highest)")
+    for bound in given:
+        check_number(path, bound, low=float("-inf"))
+    if not given[0] < given[1]:
+        raise DeclarationError(path, f"{given!r} is an empty range; allowed: (lowest, highest)")
+
+
+def _within(given: tuple[float, float], share: float) -> float:
+    low, high = (plain(bound) for bound in given)
+    if isinstance(low, int) and isinstance(high, int):
+        return min(high, low + int(share * (high - low + 1)))
+    return float(low + share * (high - low))
+
+
+def matching(points: Iterable[Point], at: Mapping[str, Any] | None) -> Iterator[int]:
+    """The places of the points that have some values; all for None."""
+    for place, point in enumerate(points):
+        if all(path in point.levels and same(point.levels[path], value) for path, value in (at or {}).items()):
+            yield place
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of a design are the same; numbers of another library are numbers."""
+    return bool(plain(one) == plain(other))

@@ -1,0 +1,122 @@
+"""Who makes the runs of a study: this process, joblib's workers, or any executor of `concurrent.futures`."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from time import perf_counter
+from typing import Any
+
+from msgsim.errors import DeclarationError, MissingExtra, StudyError
+from msgsim.study.jobs import Failure, Job, Outcome, perform
+
+Save = Callable[[Job, Outcome | Failure], bool]
+"""Takes what came back; False says that no more is wanted."""
+
+WORTH_IT = 1.0
+"""Work shorter than this is done here: to start workers takes about as long [s]."""
+
+ATTEMPTS = 3
+"""So often in a row may all workers die without one run having finished."""
+
+
+def run_all(jobs: Sequence[Job], executor: Any, n_jobs: int | None, save: Save) -> None:
+    """Make runs, in any order.
+
+    Args:
+        jobs: which.
+        executor: None for joblib's worker processes, if it is worth it; "sequential" for here; "joblib" for what
+            `joblib.parallel_config` says, such as a Ray cluster; an executor of `concurrent.futures`, or a client of
+            Dask, which has one.
+        n_jobs: worker processes; None for one for each core.
+        save: called here with each outcome as it comes.
+
+    Raises:
+        DeclarationError: that is no executor.
+        MissingExtra: joblib is not installed, but needed.
+        StudyError: the workers die again and again.
+    """
+    if not isinstance(executor, (Executor, str)) and hasattr(executor, "get_executor"):
+        executor = executor.get_executor()
+    if isinstance(executor, Executor):
+        _with_futures(jobs, executor, save)
+    elif executor == "joblib":
+        _with_joblib(jobs, {} if n_jobs is None else {"n_jobs": n_jobs}, save)
+    elif executor == "sequential" or (executor is None and n_jobs == 1):
+        _here(jobs, save)
+    elif executor is None:
+        left = _here(jobs, save, worth=WORTH_IT) if n_jobs is None else jobs
+        if left:
+            _with_joblib(left, {"n_jobs": -1 if n_jobs is None else n_jobs, "backend": "loky"}, save)
+    else:
+        allowed = 'None, "sequential", "joblib", an executor of concurrent.futures or a Dask client'
+        raise DeclarationError("executor", f"{executor!r} is not an executor; allowed: {allowed}")
+
+
+def _here(jobs: Sequence[Job], save: Save, worth: float = float("inf")) -> Sequence[Job]:
+    """Make runs in this process, until it is clear that the rest is worth workers.
+
+    Returns:
+        The rest.
+    """
+    began = perf_counter()
+    for done, job in enumerate(jobs, 1):
+        if not save(job, perform(job)):
+            return []
+        spent = perf_counter() - began
+        if spent / done * (len(jobs) - done) > worth:
+            return jobs[done:]
+    return []
+
+
+def _with_joblib(jobs: Sequence[Job], options: dict[str, Any], save: Save) -> None:
+    try:
+        from joblib import Parallel, delayed  # noqa: PLC0415 - an extra, and not light
+        from joblib.externals.loky.process_executor import BrokenProcessPool  # noqa: PLC0415 - the same
+    except ImportError as missing:
+        raise MissingExtra("joblib", "study") from missing
+    left = {job.place: job for job in jobs}
+    deaths = 0
+    while left:
+        before = len(left)
+        results = Parallel(return_as="generator_unordered", **options)(
+            delayed(_placed)(job) for job in list(left.values())
+        )
+        try:
+            for place, outcome in results:
+                if not save(left.pop(place), outcome):
+                    return
+        except BrokenProcessPool as error:
+            deaths = deaths + 1 if len(left) == before else 1
+            if deaths >= ATTEMPTS:
+                raise StudyError(_died(next(iter(left.values())), len(left))) from error
+            left = dict(reversed(left.items()))  # who kills its worker must not stay at the front
+        finally:
+            results.close()
+
+
+def _placed(job: Job) -> tuple[tuple[int, int], Outcome | Failure]:
+    """A run, with its place: workers return them in any order."""
+    return job.place, perform(job)
+
+
+def _with_futures(jobs: Sequence[Job], executor: Executor, save: Save) -> None:
+    pending: dict[Future[Outcome | Failure], Job] = {}
+    try:
+        for job in jobs:
+            pending[executor.submit(perform, job)] = job
+        for future in as_completed(pending):
+            if not save(pending[future], future.result()):
+                return
+    except BrokenExecutor as error:
+        unfinished = [job for future, job in pending.items() if not future.done() or future.exception()]
+        raise StudyError(_died((unfinished or list(jobs))[0], len(unfinished) or len(jobs))) from error
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _died(job: Job, left: int) -> str:
+    return (
+        f"a worker process died (killed, or out of memory), with {left} runs left, among them replication "
+        f"{job.replication} of design point {job.point}; what has finished is kept: run the study again with its "
+        "results file, with fewer n_jobs if memory is short"
+    )

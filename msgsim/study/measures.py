@@ -1,0 +1,51 @@
+"""What a study keeps of a run: every statistic of every metric, as plain numbers."""
+
+from collections.abc import Mapping
+
+from msgsim.errors import UnknownName, no_such
+from msgsim.metrics import CATALOGUE
+from msgsim.run import Run
+from msgsim.study.vocabulary import OFFERED
+
+Key = tuple[str, str]
+"""An entity and a measure of it, such as ("emails", "sojourn_time.p99")."""
+
+
+def measures(run: Run) -> dict[Key, float]:
+    """Every statistic of every metric of a run.
+
+    Returns:
+        By entity and "METRIC.STATISTIC"; NaN where there was nothing to look at.
+    """
+    return {
+        (entity, f"{metric.name}.{statistic}"): float(run.stat(entity, metric.name, statistic))
+        for entity, record in run.records.items()
+        for metric in CATALOGUE[record.table].values()
+        for statistic in OFFERED[metric.shape]
+    }
+
+
+def find(columns: Mapping[Key, int], entity: str, measure: str) -> int:
+    """The place of a measure.
+
+    Args:
+        columns: places by entity and measure.
+        entity: its name.
+        measure: "METRIC.STATISTIC", or a name of one's own.
+
+    Raises:
+        UnknownName: no such entity or measure; says which there are.
+    """
+    place = columns.get((entity, measure))
+    if place is not None:
+        return place
+    entities = dict.fromkeys(name for name, _ in columns)
+    if entity not in entities:
+        raise UnknownName.among("entity", entity, entities)
+    offered = [name for owner, name in columns if owner == entity]
+    metric = str(measure).partition(".")[0]
+    those = [name for name in offered if name.partition(".")[0] == metric]
+    if those:
+        raise UnknownName(f"{entity} has no measure {measure!r}; of {metric} there are: {', '.join(those)}")
+    metrics = dict.fromkeys(name.partition(".")[0] for name in offered)
+    raise UnknownName(no_such(f"metric of {entity}", metric, metrics))

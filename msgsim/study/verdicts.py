@@ -1,0 +1,67 @@
+"""Verdicts: whether a design point meets an objective, by intervals."""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from msgsim.study.design import Point
+from msgsim.study.estimates import Estimate, mean_interval
+from msgsim.study.measures import Key
+from msgsim.study.objectives import Objective, Term
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """Whether a design point meets an objective.
+
+    Attributes:
+        point: which.
+        objective: with the metrics' own names.
+        estimates: of each of its terms.
+    """
+
+    point: Point
+    objective: Objective
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether the whole interval of each term meets it."""
+        return all(term.met_by_all(estimate.low, estimate.high) for term, estimate in self.terms)
+
+    @property
+    def missed(self) -> bool:
+        """Whether the whole interval of some term does not meet it; if neither is so, more replications may tell."""
+        return any(
+            not term.met_by(estimate.low if term.bounded_above else estimate.high) for term, estimate in self.terms
+        )
+
+    @property
+    def terms(self) -> list[tuple[Term, Estimate]]:
+        """Terms and their estimates."""
+        return list(zip(self.objective.terms, self.estimates, strict=True))
+
+    def __str__(self) -> str:
+        word = "met" if self.met else "not met" if self.missed else "not sure"
+        details = "; ".join(f"{term}: {estimate}" for term, estimate in self.terms)
+        return f"{self.point}: {word}: {details}"
+
+
+def judged(objective: Objective, point: Point, values: Mapping[Key, Sequence[float]], confidence: float) -> Verdict:
+    """Judge a design point.
+
+    Args:
+        objective: what it must hold.
+        point: which.
+        values: the replications' values, by measure.
+        confidence: of the intervals.
+
+    Raises:
+        UnknownName, DeclarationError: the objective asks for what the scenario does not have.
+    """
+    checked = objective.check(point.scenario)
+    return Verdict(
+        point=point,
+        objective=checked,
+        estimates=tuple(mean_interval(values[term.key], confidence) for term in checked.terms),
+    )
