@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from time import perf_counter
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from msgsim.errors import DeclarationError, MissingExtra, StudyError
 from msgsim.study.jobs import Failure, Job, Outcome, perform
@@ -90,7 +91,9 @@ def _with_joblib(jobs: Sequence[Job], options: dict[str, Any], save: Save) -> No
                 raise StudyError(_died(next(iter(left.values())), len(left))) from error
             left = dict(reversed(left.items()))  # who kills its worker must not stay at the front
         finally:
-            results.close()
+            with catch_warnings():
+                simplefilter("ignore")  # that runs are cancelled, which is what was wanted
+                results.close()
 
 
 def _placed(job: Job) -> tuple[tuple[int, int], Outcome | Failure]:

@@ -308,8 +308,8 @@ class _Course:
                 return not self._stopped
 
             try:
-                report(len(self._outcomes), total)
-                if jobs:
+                self._stopped = report(len(self._outcomes), total) is False
+                if jobs and not self._stopped:
                     run_all(jobs, executor, n_jobs, save)
             except KeyboardInterrupt:
                 self._stopped = True

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from msgsim.errors import UnknownName, no_such
-from msgsim.metrics import CATALOGUE
+from msgsim.metrics import CATALOGUE, SAMPLE
 from msgsim.run import Run
+from msgsim.study.recovery import derived_values, statistic_of
 from msgsim.study.vocabulary import OFFERED
 
 Key = tuple[str, str]
@@ -12,17 +13,22 @@ Key = tuple[str, str]
 
 
 def measures(run: Run) -> dict[Key, float]:
-    """Every statistic of every metric of a run.
+    """Every statistic of every metric of a run, recovery from spikes and outages included.
 
     Returns:
         By entity and "METRIC.STATISTIC"; NaN where there was nothing to look at.
     """
-    return {
+    found = {
         (entity, f"{metric.name}.{statistic}"): float(run.stat(entity, metric.name, statistic))
         for entity, record in run.records.items()
         for metric in CATALOGUE[record.table].values()
         for statistic in OFFERED[metric.shape]
     }
+    for entity, derived in derived_values(run).items():
+        for name, values in derived.items():
+            for statistic in OFFERED[SAMPLE]:
+                found[entity, f"{name}.{statistic}"] = statistic_of(values, statistic)
+    return found
 
 
 def find(columns: Mapping[Key, int], entity: str, measure: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgsim.formats import UNTITLED, counted, duration
+from msgsim.study.design import Point
 from msgsim.study.estimates import mean_interval
 from msgsim.study.grids import as_html as html_table
 from msgsim.study.grids import as_text as text_table
@@ -49,12 +50,14 @@ def _made(study: "Study", confidence: float) -> str:
 
 
 def _cells(study: "Study", key: Key, confidence: float) -> list[list[str]]:
+    found: list[tuple[Point | str, Sequence[float]]] = [
+        (point, study.values(*key, at=point.levels)) for point in study.points if key in study.measured(point.levels)
+    ]
+    if len(found) > 1 and all(values == found[0][1] for _, values in found):
+        found = [("all of them", found[0][1])]
     rows = []
-    for point in study.points:
-        if key not in study.measured(point.levels):
-            continue
-        estimate = mean_interval(study.values(*key, at=point.levels), confidence)
+    for point, values in found:
+        estimate = mean_interval(values, confidence)
         value, _, rest = str(estimate).partition(" ")
-        interval = rest.partition(" (")[0]
-        rows.append([str(point), value, interval, str(estimate.n)])
+        rows.append([str(point), value, rest.partition(" (")[0], str(estimate.n)])
     return rows

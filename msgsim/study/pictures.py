@@ -138,7 +138,8 @@ def front_chart(points: Sequence[tuple[str, float, float, bool]], names: tuple[s
             axes.annotate(label, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7.5)
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
-        axes.legend()
+        if points:
+            axes.legend()
     return picture
 
 

@@ -325,9 +325,8 @@ class _Search:
         self.verdicts.update(zip(values, verdicts, strict=True))
 
     def met(self, value: float) -> bool:
-        """Whether a value meets the objective."""
-        if value not in self.verdicts:
-            self.look([value])
+        """Whether a value that is new meets the objective."""
+        self.look([value])
         return self.verdicts[value].met
 
     def study(self) -> Study:

@@ -1,11 +1,15 @@
 """How far a study is, for whoever waits."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 Report = Callable[[int, int], bool | None]
 """Called with the runs that are done and those that are wanted; returning False ends the study there."""
+
+WIDTH = 30
+"""Of a bar [characters]."""
 
 
 @contextmanager
@@ -22,26 +26,33 @@ def reporting(progress: Report) -> Iterator[Report]:
 
 @contextmanager
 def bar() -> Iterator[Report]:
-    """A bar with the time left, on standard error or in the notebook."""
-    from rich.console import Console  # noqa: PLC0415 - not light
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - the same
+    """A bar with the time left, on standard error; it is gone when the study ends."""
+    began = perf_counter()
+    before: list[int] = []
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs {task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("", total=None)
-        began = perf_counter()
-        before: list[int] = []
+    def report(done: int, total: int) -> None:
+        if not before:
+            before.append(done)
+        spent, fresh = perf_counter() - began, done - before[0]
+        filled = WIDTH * done // total
+        left = f", {clock(spent / fresh * (total - done))} left" if fresh else ""
+        line = f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] {done:,} of {total:,} runs, {clock(spent)}{left}   "
+        sys.stderr.write(line)
+        sys.stderr.flush()
 
-        def report(done: int, total: int) -> None:
-            before.append(done) if not before else None
-            fresh = done - before[0]
-            spent = perf_counter() - began
-            left = f", {_clock(spent / fresh * (total - done))} left" if fresh else ""
-            shown.update(task, completed=done, total=total, description=f"{_clock(spent)}{left}")
-
+    try:
         yield report
+    finally:
+        sys.stderr.write(f"\r{'':{WIDTH + 60}}\r")
+        sys.stderr.flush()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time span as on a stop watch.
+
+    >>> clock(5), clock(3725)
+    ('0:05', '1:02:05')
+    """
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

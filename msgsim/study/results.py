@@ -420,6 +420,7 @@ HEADLINES = frozenset(
         "age_of_oldest_message.max",
         "utilization.mean",
         "dead_lettered.total",
+        "drain_time.max",
         "expired.total",
         "throttled.total",
         "bounced.total",

@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -140,8 +141,7 @@ class ResultsFile:
                 run("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", row)
                 run("COMMIT")
             except BaseException:
-                self._points.pop(point, None)
-                if self._connection.in_transaction:
+                with suppress(sqlite3.Error):  # SQLite may have done so itself
                     run("ROLLBACK")
                 self._points = {key: place for place, key in run("SELECT id, key FROM point")}
                 raise

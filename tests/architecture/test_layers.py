@@ -30,7 +30,7 @@ EDGES: dict[str, set[str]] = {
     "report": {"files", "formats", "plot", "summary"},  # a page has text, pictures and the scenario
     "cli": {"files", "formats", "study"},
     "__main__": {"cli"},
-    "": {"files"},  # the public names: `load` and `examples` are among them
+    "": {"files", "study"},  # the public names: `load`, `examples`, `Experiment` and `plan` are among them
 }
 """The edges, each with the other edges that it may know. They may import every layer."""
 

@@ -17,9 +17,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 IMPORTED_AS = {"tomli-w": "tomli_w"}
 """Distributions whose module has another name."""
 
-PLANNED = {"joblib"}
-"""Declared for what comes next."""
-
 TOOLS = {"coverage", "ipykernel", "mypy", "nbclient", "nbformat", "pandas-stubs", "pytest-xdist", "ruff"}
 """Declared for what they do, not to be imported."""
 
@@ -86,7 +83,7 @@ def test_what_is_imported_is_declared() -> None:
     extras = PROJECT["optional-dependencies"]
     kinds = ("study", "pandas", "plot", "testing", "signing")
     declared = _names(PROJECT["dependencies"] + [each for kind in kinds for each in extras[kind]])
-    modules_of = {IMPORTED_AS.get(name, name) for name in declared - PLANNED}
+    modules_of = {IMPORTED_AS.get(name, name) for name in declared}
     assert _imported(PACKAGE) - sys.stdlib_module_names - {"msgsim"} == modules_of
 
 

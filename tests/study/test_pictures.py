@@ -1,0 +1,110 @@
+"""What stands in the pictures of studies."""
+
+import attrs
+import pytest
+from matplotlib.axes import Axes
+
+import msgsim as ms
+from msgsim.study.pictures import _ticks, front_chart
+from msgsim.study.results import Study
+
+COUNT = "workers.w.count"
+
+
+@pytest.fixture
+def study(desk: ms.Scenario) -> Study:
+    return (
+        ms.Experiment(desk, replications=3, series="q.visible", horizon=150.0).vary(COUNT, [1, 2, 12]).run("sequential")
+    )
+
+
+def _labels(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()] if axes.get_legend() else []
+
+
+def test_a_varied_number_makes_a_curve(study: Study) -> None:
+    [axes] = study.plot("q", "waiting_time.p99", objective="p99(q.waiting_time) < 20").axes
+    line = axes.lines[0]
+    assert list(line.get_xdata()) == [1, 2, 12]
+    assert list(line.get_ydata()) == [study.estimate("q", "waiting_time.p99", {COUNT: n}).value for n in (1, 2, 12)]
+    assert _labels(axes) == ["p99(q.waiting_time) < 20"]
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == COUNT
+    assert axes.get_ylabel() == "s"
+
+
+@pytest.mark.parametrize("values", [[1.5, 2.0, 2.5], [1.0, 2.0, 3.0]])
+def test_numbers_close_together_have_an_even_axis(desk: ms.Scenario, values: list[float]) -> None:
+    study = ms.Experiment(desk, replications=2, horizon=50.0).vary("traffic.t.rate", values).run("sequential")
+    [axes] = study.plot("q", "sent.total").axes
+    assert axes.get_xscale() == "linear"
+
+
+def test_anything_else_makes_a_forest(desk: ms.Scenario) -> None:
+    study = (
+        ms.Experiment(desk, replications=3, horizon=100.0)
+        .compare({}, {COUNT: 3}, names=("now", "then"))
+        .run("sequential")
+    )
+    [axes] = study.plot("q", "visible.max", objective="max(q.visible) < 9").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["alternative=now", "alternative=then"]
+    assert axes.get_xlabel() == "messages"
+    assert len(_labels(axes)) == 1
+    single = ms.Experiment(desk, replications=1, horizon=100.0, measure=lambda _: {"mine": 3.0}).run("sequential")
+    [axes] = single.plot("*", "mine").axes
+    assert axes.get_xlabel() == ""
+
+
+def test_what_has_no_value_is_left_out(study: Study) -> None:
+    place = study.outcomes[0, 0].columns.index(("q", "waiting_time.p99"))
+    outcomes = dict(study.outcomes)
+    for replication in range(3):
+        numbers = outcomes[0, replication].numbers[:]
+        numbers[place] = float("nan")
+        outcomes[0, replication] = attrs.evolve(outcomes[0, replication], numbers=numbers)
+    [axes] = attrs.evolve(study, outcomes=outcomes).plot("q", "waiting_time.p99").axes
+    assert list(axes.lines[0].get_xdata()) == [2, 12]
+    two = attrs.evolve(
+        study, points=study.points[:2], outcomes={key: each for key, each in outcomes.items() if key[0] < 2}
+    )
+    [axes] = two.plot("q", "waiting_time.p99").axes
+    assert len(axes.get_yticklabels()) == 2
+
+
+def test_a_fan_holds_its_median(study: Study) -> None:
+    [axes] = study.fan("q", "visible", {COUNT: 1}).axes
+    _, replications = study.series("q", "visible", {COUNT: 1})
+    assert list(axes.lines[0].get_ydata()) == [sorted(values)[1] for values in zip(*replications, strict=True)]
+    assert _labels(axes) == ["90 % of 3 replications", "50 % of 3 replications", "median"]
+    assert axes.get_xlabel() == "simulated time [min]"
+
+
+def test_a_planners_curve(desk: ms.Scenario) -> None:
+    plan = ms.plan(
+        desk,
+        find=COUNT,
+        between=(1, 8),
+        such_that="mean(q.waiting_time) < 0.4 and max(q.visible) < 60",
+        horizon=200.0,
+        replications=3,
+        executor="sequential",
+    )
+    rows = plan.plot().axes
+    assert [row.get_title(loc="left") for row in rows] == ["mean(q.waiting_time)", "max(q.visible)"]
+    assert f"answer: {plan.value}" in _labels(rows[0])
+    assert "limit: < 60" in _labels(rows[1])
+    assert rows[0].get_yscale() == "symlog", "the limit would be lost at the foot"
+    none = attrs.evolve(plan, value=None)
+    assert not any(label.startswith("answer") for label in _labels(none.plot().axes[0]))
+
+
+def test_a_front() -> None:
+    points = [("a", 1.0, 9.0, True), ("b", 2.0, 9.0, False), ("c", 3.0, 4.0, True)]
+    [axes] = front_chart(points, ("USD", "s")).axes
+    assert [text.get_text() for text in axes.texts] == ["a", "c"]
+    assert _labels(axes) == ["beaten in both", "front"]
+    assert front_chart([], ("USD", "s")).axes[0].get_xlabel() == "USD"
+
+
+def test_ticks_leave_room_for_their_labels() -> None:
+    assert _ticks([1, 2, 5, 10, 11, 12, 13, 23, 50]) == [1, 2, 5, 10, 13, 23, 50]

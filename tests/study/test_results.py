@@ -1,0 +1,195 @@
+import csv
+import io
+import json
+import pickle
+import sys
+from math import nan
+from pathlib import Path
+
+import attrs
+import pytest
+
+import msgsim as ms
+from msgsim.errors import AuditError, DeclarationError, MissingExtra, UnknownName
+from msgsim.study.results import Study
+
+COUNT = "workers.w.count"
+
+
+@pytest.fixture
+def study(desk: ms.Scenario) -> Study:
+    return ms.Experiment(desk, replications=4, seed=3, series="q.visible").vary(COUNT, [1, 2, 3]).run("sequential")
+
+
+def test_the_long_table(study: Study) -> None:
+    frame = study.to_pandas()
+    assert list(frame.columns) == [COUNT, "replication", "entity", "metric", "value"]
+    chosen = frame[(frame[COUNT] == 2) & (frame.entity == "q") & (frame.metric == "sojourn_time.p99")]
+    assert list(chosen.value) == list(study.values("q", "sojourn_time.p99", {COUNT: 2}))
+    assert list(chosen.replication) == [0, 1, 2, 3]
+    rows = list(csv.reader(io.StringIO(study.to_csv())))
+    assert rows[0] == list(frame.columns)
+    assert len(rows) == len(frame) + 1
+
+
+def test_frames_are_an_extra(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "msgsim.study.frames", raising=False)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtra, match=r"msgsim\[pandas\]"):
+        study.to_pandas()
+
+
+def test_files(study: Study, tmp_path: Path) -> None:
+    assert (tmp_path / "a.csv").write_text("old") == 3
+    assert study.to_csv(tmp_path / "a.csv") == (tmp_path / "a.csv").read_text()
+    assert study.to_json(tmp_path / "a.json") == (tmp_path / "a.json").read_text()
+    with pytest.raises(FileNotFoundError):
+        study.to_csv(tmp_path / "no" / "a.csv")
+
+
+def test_json_has_the_estimates(study: Study) -> None:
+    made = json.loads(study.to_json())
+    assert made["replications"] == 4
+    assert made["points"][1]["at"] == {COUNT: 2}
+    found = {(each["entity"], each["metric"]): each for each in made["points"][1]["estimates"]}
+    estimate = study.estimate("q", "waiting_time.mean", {COUNT: 2})
+    assert found["q", "waiting_time.mean"]["value"] == estimate.value
+    assert found["q", "waiting_time.mean"]["high"] == estimate.high
+    assert (
+        json.loads(
+            ms.Experiment(study.experiment.scenario, replications=1)
+            .vary("workers.w.service_time", [ms.Fixed(1.0)])
+            .run("sequential")
+            .to_json()
+        )["points"][0]["at"]["workers.w.service_time"]
+        == "Fixed(value=1.0)"
+    )
+
+
+def test_it_pickles(study: Study) -> None:
+    again = pickle.loads(pickle.dumps(study))  # noqa: S301 - made above
+    assert again.to_csv() == study.to_csv()
+    assert repr(again) == "<Study of 3 design points, 12 runs, finished>"
+
+
+def test_text_and_html(study: Study) -> None:
+    text = study.summary()
+    assert "3 design points · 4 replications" in text
+    assert "q.waiting_time.p99" in text
+    assert f"{COUNT}=2" in text
+    chosen = study.summary([("q", "sent.total")], confidence=0.9)
+    assert "q.sent.total" in chosen
+    assert "waiting_time" not in chosen
+    assert "90 % confidence" in chosen
+    assert study._repr_html_().count("<table>") >= 3
+
+
+def test_a_measure_that_no_point_changes_is_said_once(study: Study) -> None:
+    text = study.summary([("q", "sent.total")])
+    assert "all of them" in text
+    assert f"{COUNT}=2" not in text
+
+
+def test_quantile_over_replications(study: Study) -> None:
+    values = sorted(study.values("q", "visible.max", {COUNT: 1}))
+    assert study.quantile("q", "visible.max", 0.5, {COUNT: 1}).value == values[1]
+
+
+def test_names_that_are_not_there(study: Study) -> None:
+    with pytest.raises(UnknownName, match="entity"):
+        study.values("z", "sent.total", {COUNT: 1})
+    with pytest.raises(UnknownName, match=r"of sojourn_time there are: .*sojourn_time\.p99"):
+        study.values("q", "sojourn_time.p95", {COUNT: 1})
+    with pytest.raises(UnknownName, match="did you mean 'sojourn_time'"):
+        study.values("q", "sojurn_time.p99", {COUNT: 1})
+    with pytest.raises(UnknownName, match=rf"no design point with .*9.*{COUNT}=1"):
+        study.values("q", "sent.total", {COUNT: 9})
+    with pytest.raises(UnknownName, match="fits 3 design points"):
+        study.values("q", "sent.total")
+
+
+def test_probability(study: Study) -> None:
+    threshold = sorted(study.values("q", "waiting_time.p99", {COUNT: 2}))[1]
+    estimate = study.probability(f"p99(q.waiting_time) <= {threshold!r}", {COUNT: 2})
+    assert estimate.value == 0.5
+    assert 0 < estimate.low < 0.5 < estimate.high < 1
+
+
+def test_a_verdict_needs_the_whole_interval(study: Study) -> None:
+    estimate = study.estimate("q", "waiting_time.mean", {COUNT: 2})
+    verdicts = {
+        bound: study.judge(f"mean(q.waiting_time) < {bound!r}", {COUNT: 2})[0]
+        for bound in (estimate.high * 1.01, estimate.value * 1.01, max(0.0, estimate.low) * 0.99)
+    }
+    assert [(each.met, each.missed) for each in verdicts.values()] == [(True, False), (False, False), (False, True)]
+    assert [str(each).split(": ")[1] for each in verdicts.values()] == ["met", "not sure", "not met"]
+    assert len(study.judge("mean(q.waiting_time) < 1")) == 3
+    with pytest.raises(UnknownName):
+        study.judge("mean(z.waiting_time) < 1")
+
+
+class TestCompare:
+    def test_pairs_have_common_random_numbers(self, study: Study) -> None:
+        comparison = study.compare({COUNT: 1}, {COUNT: 3})
+        rows = {(row.entity, row.measure): row for row in comparison.rows}
+        row = rows["q", "waiting_time.mean"]
+        assert row.difference.value == pytest.approx(row.b.value - row.a.value)
+        assert row.difference.value < 0
+        assert row.p_value >= row.difference.p_value, "adjusted for many comparisons"
+        assert rows["w", "utilization.mean"] in comparison.changed
+        assert "b - a" in str(comparison)
+        assert "<table>" in comparison._repr_html_()
+
+    def test_chosen_measures(self, study: Study) -> None:
+        comparison = study.compare({COUNT: 1}, {COUNT: 3}, [("q", "sent.total")])
+        assert [(row.entity, row.measure) for row in comparison.rows] == [("q", "sent.total")]
+        assert comparison.rows[0].difference.value == 0
+        assert comparison.changed == []
+
+    def test_two_points_need_no_names(self, desk: ms.Scenario) -> None:
+        study = ms.Experiment(desk, replications=2, horizon=100.0).compare({}, {COUNT: 3}).run("sequential")
+        assert study.compare().a.levels == {"alternative": "a"}
+
+    def test_of_three_points_it_must_be_said(self, study: Study) -> None:
+        with pytest.raises(DeclarationError, match="which two of the 3"):
+            study.compare()
+        with pytest.raises(DeclarationError, match="which two of the 3"):
+            study.compare({COUNT: 1})
+
+    def test_only_replications_that_both_have(self, study: Study) -> None:
+        outcomes = {place: outcome for place, outcome in study.outcomes.items() if place != (0, 1)}
+        comparison = attrs.evolve(study, outcomes=outcomes).compare({COUNT: 1}, {COUNT: 3})
+        assert {row.difference.n for row in comparison.rows} == {3}
+
+
+def test_books_that_do_not_balance_are_said_with_their_run(study: Study) -> None:
+    study.audit()
+    broken = attrs.evolve(study.outcomes[1, 2], violations=("queue 'q': 3 are missing",))
+    with pytest.raises(AuditError, match=rf"replication 2 of design point {COUNT}=2: queue 'q': 3 are missing"):
+        attrs.evolve(study, outcomes={**study.outcomes, (1, 2): broken}).audit()
+
+
+def test_a_point_without_a_finished_run(study: Study) -> None:
+    outcomes = {place: outcome for place, outcome in study.outcomes.items() if place[0] == 0}
+    partial = attrs.evolve(study, outcomes=outcomes, interrupted=True)
+    with pytest.raises(UnknownName, match=rf"no run of design point {COUNT}=2 has finished"):
+        partial.values("q", "sent.total", {COUNT: 2})
+    assert f"{COUNT}=2" not in partial.summary()
+    assert partial.measured({COUNT: 2}) == []
+    empty = attrs.evolve(study, outcomes={}, interrupted=True)
+    assert "12 runs missing" in empty.summary()
+    assert repr(empty) == "<Study of 3 design points, 0 runs, interrupted>"
+    with pytest.raises(UnknownName, match="no run"):
+        empty.estimate("q", "sent.total", {COUNT: 1})
+
+
+def test_nothing_is_no_number(study: Study) -> None:
+    columns = study.outcomes[0, 0].columns
+    place = columns.index(("q", "waiting_time.mean"))
+    numbers = study.outcomes[0, 0].numbers[:]
+    numbers[place] = nan
+    changed = attrs.evolve(
+        study, outcomes={**study.outcomes, (0, 0): attrs.evolve(study.outcomes[0, 0], numbers=numbers)}
+    )
+    estimate = changed.estimate("q", "waiting_time.mean", {COUNT: 1})
+    assert (estimate.n, estimate.missing) == (3, 1)

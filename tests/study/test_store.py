@@ -1,0 +1,171 @@
+import sqlite3
+from pathlib import Path
+
+import attrs
+import pytest
+
+import msgsim as ms
+from msgsim.errors import StudyError
+from msgsim.study.jobs import Outcome
+from msgsim.study.store import ResultsFile
+
+COUNT = "workers.w.count"
+
+
+@pytest.fixture
+def experiment(desk: ms.Scenario) -> ms.Experiment:
+    return ms.Experiment(desk, replications=3, horizon=60.0, series="q.visible").vary(COUNT, [1, 2])
+
+
+def test_a_study_goes_on_from_its_file(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    first = experiment.run("sequential", results=path, progress=lambda done, _total: done < 4)
+    assert len(first.outcomes) == 4
+    told: list[tuple[int, int]] = []
+    second = experiment.run("sequential", results=path, progress=lambda *done: told.append(done))
+    assert told == [(4, 6), (5, 6), (6, 6)]
+    fresh = experiment.run("sequential")
+    assert second.to_csv() == fresh.to_csv()
+    assert second.series("q", "visible", {COUNT: 2}) == fresh.series("q", "visible", {COUNT: 2})
+
+
+def test_with_more_replications_and_more_values(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment.run("sequential", results=path)
+    more = attrs.evolve(experiment, replications=4, factors={COUNT: (3, 2, 1)})
+    told: list[tuple[int, int]] = []
+    study = more.run("sequential", results=path, progress=lambda *done: told.append(done))
+    assert told[0] == (6, 12)
+    assert study.to_csv() == more.run("sequential").to_csv()
+    less = attrs.evolve(experiment, replications=2).run("sequential", results=path)
+    assert len(less.outcomes) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 8}, "its seed is 0, not 8"),
+        ({"horizon": 61.0}, "its horizon is 60.0, not 61.0"),
+        ({"warm_up": 1.0}, "its warm-up is 0.0, not 1.0"),
+        ({"probe": 7.0}, "its probe is None, not 7.0"),
+        ({"series": ()}, "its series is q.visible, not none"),
+        ({"measure": dict}, "its measure is None, not dict"),
+    ],
+)
+def test_another_studys_file_is_refused(
+    experiment: ms.Experiment, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment.run("sequential", results=path)
+    before = path.read_bytes()
+    with pytest.raises(StudyError, match=f"holds the runs of another study: {said}"):
+        attrs.evolve(experiment, **changes).run("sequential", results=path)  # type: ignore[arg-type]
+    assert path.read_bytes() == before
+
+
+def test_another_scenarios_file_is_refused(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment.run("sequential", results=path)
+    other = attrs.evolve(experiment, scenario=experiment.scenario.vary("queues.q.visibility_timeout", 77))
+    with pytest.raises(StudyError, match=r"its scenario is another one \(.*visibility_timeout = 77"):
+        other.run("sequential", results=path)
+
+
+def test_a_handler_is_told_by_its_name(desk: ms.Scenario, tmp_path: Path) -> None:
+    def pack(*_: object) -> None:
+        return None
+
+    def post(*_: object) -> None:
+        return None
+
+    path = tmp_path / "study.sqlite"
+    ms.Experiment(desk.vary("workers.w.handler", pack), horizon=20.0, replications=1).run("sequential", results=path)
+    with pytest.raises(StudyError, match=r"pack there.*post here"):
+        ms.Experiment(desk.vary("workers.w.handler", post), horizon=20.0, replications=1).run(
+            "sequential", results=path
+        )
+
+
+def test_alternatives_are_kept_apart(desk: ms.Scenario, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    base = ms.Experiment(desk, replications=1, horizon=20.0)
+    base.compare({}, {COUNT: 3}).run("sequential", results=path)
+    with pytest.raises(StudyError, match="its alternative b is another one"):
+        base.compare({}, {COUNT: 4}).run("sequential", results=path)
+
+
+def test_two_studies_do_not_write_one_file(
+    experiment: ms.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msgsim.study.store.PATIENCE", 0.0)
+    path = tmp_path / "study.sqlite"
+    with ResultsFile(path, experiment.identity()), pytest.raises(StudyError, match="another study is writing it"):
+        experiment.run("sequential", results=path)
+
+
+def test_what_is_no_results_file_is_left_alone(experiment: ms.Experiment, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("remember the milk " * 40)
+    with pytest.raises(StudyError, match="is no results file; it is left alone"):
+        experiment.run("sequential", results=text)
+    assert text.read_text().startswith("remember")
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    connection.close()
+    with pytest.raises(StudyError, match="a database of another program"):
+        experiment.run("sequential", results=other)
+    with pytest.raises(StudyError, match="no such folder"):
+        experiment.run("sequential", results=tmp_path / "no" / "a.sqlite")
+    with pytest.raises(StudyError, match="cannot be used as a results file"):
+        experiment.run("sequential", results=tmp_path)
+
+
+def test_a_file_of_another_format_is_refused(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment.run("sequential", results=path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE study SET value = '99' WHERE key = 'format'")
+    connection.close()
+    with pytest.raises(StudyError, match="another version of msgsim"):
+        experiment.run("sequential", results=path)
+
+
+def test_a_full_disk_loses_no_finished_run(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment = attrs.evolve(experiment, replications=40)
+    experiment.run("sequential", results=path, progress=lambda done, _total: done < 2)
+    terms = experiment.identity()
+    points = [point.key for point in experiment.points()]
+    outcome = experiment.run("sequential", progress=lambda done, _total: done < 1).outcomes[0, 0]
+    with ResultsFile(path, terms) as file:
+        [(pages,)] = file._connection.execute("PRAGMA page_count").fetchall()
+        file._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+        written = _fill(file, points[0], outcome)
+        with pytest.raises(StudyError, match="the disk is full"):
+            file.save("a new point", 0, attrs.evolve(outcome, columns=outcome.columns * 50))
+        assert sum(1 for _ in file.finished(points, 1000)) == 2 + written
+    going_on = experiment.run("sequential", results=path, progress=lambda *_: False)
+    assert len(going_on.outcomes) == 2 + written
+
+
+def _fill(file: ResultsFile, point: str, outcome: Outcome) -> int:
+    """Save until the disk is full; how many it took."""
+    for place in range(1000):
+        try:
+            file.save(point, 10 + place, outcome)
+        except StudyError as error:
+            return place if "the disk is full; the runs that had been written are there" in str(error) else -1
+    raise AssertionError("it never got full")
+
+
+def test_the_study_that_met_a_full_disk_has_what_was_finished(
+    experiment: ms.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StudyError("the disk is full")
+
+    monkeypatch.setattr(ResultsFile, "save", refuse)
+    with pytest.raises(StudyError, match="full") as caught:
+        experiment.run("sequential", results=tmp_path / "study.sqlite")
+    assert len(caught.value.study.outcomes) == 1  # type: ignore[attr-defined]
