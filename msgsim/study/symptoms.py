@@ -31,6 +31,9 @@ DRAWS = 2_000
 MOST_DRAWN = 100
 """Messages of each, at most."""
 
+MANY_LETTERS = 0.01
+"""From this share of messages on, dead letters are many."""
+
 LATE = 0.99
 """Of the batches, so many should be done before their visibility timeout ends."""
 
@@ -76,6 +79,13 @@ class Patient:
     def pools(self, queue: str) -> dict[str, Workers]:
         """The worker pools of a queue."""
         return {name: workers for name, workers in self.scenario.workers.items() if workers.queue == queue}
+
+    def messages(self, source: str) -> int:
+        """What came to a queue, or was published for a subscription and not filtered out."""
+        run = self.run
+        if run.kind(source) == "queue":
+            return run.total(source, "sent") + run.total(source, "moved_in")
+        return run.total(source, "delivered") + run.total(source, "delivery_failed")
 
     def dead_letter_queues(self) -> dict[str, list[str]]:
         """The queues that dead letters go to, and where these come from: queues, and subscriptions."""
@@ -318,18 +328,19 @@ def no_dead_letters(patient: Patient) -> Iterator[Finding]:
 
 
 def unwatched_letters(patient: Patient) -> Iterator[Finding]:
-    """A dead-letter queue that nobody works on."""
+    """A dead-letter queue that nobody works on: a warning if it gets many letters, or loses any."""
     for name, sources in patient.dead_letter_queues().items():
         if patient.pools(name):
             continue
-        here = sum(patient.run.final(name, metric) for metric in ("visible", "in_flight", "delayed"))
+        came = patient.run.total(name, "sent") + patient.run.total(name, "moved_in")
         gone = patient.run.total(name, "expired")
+        whole = sum(patient.messages(source) for source in sources)
         kept = exactly(patient.scenario.queues[name].retention)
         yield Finding(
-            level=WARNING if here or gone else NOTE,
+            level=WARNING if gone or came > MANY_LETTERS * whole else NOTE,
             path=f"queues.{name}",
-            found=f"nobody watches these dead letters of {', '.join(sources)}: {count(here)} are there, {count(gone)} "
-            f"have expired, and all do after {kept}",
+            found=f"nobody watches these dead letters of {', '.join(sources)}: {count(came)} of {count(whole)} "
+            f"messages came here, {count(gone)} have expired, and all do after {kept}",
             advice="Have an alarm on it, and somebody who looks at what is there and moves it back.",
             rules=("SQS-DLQ-3", "SQS-RET-2"),
         )

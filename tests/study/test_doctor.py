@@ -285,10 +285,21 @@ def test_dead_letters_that_nobody_watches_are_found() -> None:
     watched = _healthy(queue={"redrive": ms.Redrive(to="dead", max_receive_count=2)}, workers={"failure_rate": 0.2})
     unwatched = attrs.evolve(watched, workers={"w": watched.workers["w"]})
     finding = _found(unwatched, "queues.dead")
-    letters = ms.simulate(unwatched, 600.0, 0, warm_up=0.0).total("dead", "moved_in")
+    run = ms.simulate(unwatched, 600.0, 0, warm_up=0.0)
+    letters, messages = run.total("dead", "moved_in"), run.total("q", "sent")
     assert finding.level == WARNING
-    assert f"nobody watches these dead letters of q: {letters} are there, 0 have expired" in finding.found
-    assert _found(unwatched.vary("workers.w.failure_rate", 0), "queues.dead").level == NOTE
+    assert f"nobody watches these dead letters of q: {letters} of {messages:,} messages came here, 0" in finding.found
+    few = _found(unwatched.vary("workers.w.failure_rate", 0.05), "queues.dead")
+    assert few.level == NOTE
+    assert " 0 of " not in few.found
+
+
+def test_dead_letters_that_are_lost_are_found_however_few() -> None:
+    redrive = ms.Redrive(to="dead", max_receive_count=2)
+    watched = _healthy(queue={"redrive": redrive}, dead={"retention": 60}, workers={"failure_rate": 0.05})
+    finding = _found(attrs.evolve(watched, workers={"w": watched.workers["w"]}), "queues.dead")
+    assert finding.level == WARNING
+    assert ", 0 have expired" not in finding.found
 
 
 def test_dead_letters_of_a_subscription_are_watched_too() -> None:
