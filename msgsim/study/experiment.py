@@ -1,7 +1,7 @@
 """Experiment: many runs of a scenario and its variations, declared."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from math import inf, isfinite
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,13 @@ from msgsim.metrics import COUNTER, GAUGE
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
 from msgsim.study.design import ALTERNATIVE, Point, changed, grid, latin_hypercube
+from msgsim.study.estimates import as_confidence
 from msgsim.study.executors import run_all
 from msgsim.study.jobs import Extra, Failure, Job, Outcome, Terms
 from msgsim.study.measures import Key
+from msgsim.study.prices import Prices, load_prices
 from msgsim.study.results import Study
+from msgsim.study.sequential import grown, needed
 from msgsim.study.store import ResultsFile
 from msgsim.study.vocabulary import Vocabulary
 
@@ -61,6 +64,28 @@ def _check_measure(_owner: object, _attribute: "attrs.Attribute[Any]", value: ob
 
 
 @attrs.frozen
+class Precision:
+    """How well a measure must be known; see `Experiment.stop_when`."""
+
+    entity: str
+    measure: str
+    relative: float = number(0.05, kw_only=False)
+    absolute: float = number(0.0, kw_only=False)
+    confidence: float = attrs.field(default=0.95, converter=as_confidence)
+    most: int = number(1000, low=2, integer=True, kw_only=False)
+
+    def next_after(self, study: Study, done: int) -> int:
+        """How many replications to have next; `done` if that many will do, or no number would."""
+        wanted = done
+        for point in study.points:
+            estimate = study.estimate(self.entity, self.measure, point.levels, confidence=self.confidence)
+            target = max(self.absolute, self.relative * abs(estimate.value))
+            if isfinite(estimate.half_width) and estimate.half_width > target:
+                wanted = max(wanted, grown(done, needed(estimate, target)))
+        return min(wanted, self.most)
+
+
+@attrs.frozen
 class Experiment:
     """Many runs of a scenario and its variations.
 
@@ -78,6 +103,8 @@ class Experiment:
         probe: time between readings [s]; None for 1 % of the horizon, at most 60 s.
         series: gauges and counters whose readings are kept, such as ["emails.visible"], for pictures.
         measure: a function of a `Run` that returns more numbers by name; they are measures of the entity "*".
+        prices: by which runs are priced, or the path of a price list; None for the list that is shipped.
+        precision: when to stop; see `stop_when`.
         factors: the values of each path, all combined; see `vary`.
         samples: sampled points; see `latin_hypercube`.
         alternatives: scenarios by name; see `compare`.
@@ -94,6 +121,8 @@ class Experiment:
     probe: float | None = number(None, above=True, unit="s", optional=True, kw_only=True)
     series: tuple[Key, ...] = attrs.field(kw_only=True, default=(), converter=_as_series, validator=_check_keys)
     measure: Extra | None = attrs.field(kw_only=True, default=None, validator=_check_measure)
+    prices: Prices | str | PathLike[str] | None = attrs.field(kw_only=True, default=None)
+    precision: Precision | None = attrs.field(kw_only=True, default=None)
     factors: Mapping[str, tuple[Any, ...]] = attrs.field(kw_only=True, factory=dict, converter=copied)
     samples: tuple[Mapping[str, Any], ...] = attrs.field(kw_only=True, default=({},))
     alternatives: Mapping[str, Scenario] = attrs.field(kw_only=True, factory=dict, converter=copied)
@@ -182,6 +211,39 @@ class Experiment:
             made[name] = given if isinstance(given, Scenario) else changed(self.scenario, given)
         return attrs.evolve(self, alternatives=made)
 
+    def stop_when(
+        self,
+        entity: str,
+        measure: str,
+        *,
+        relative: float = 0.05,
+        absolute: float = 0.0,
+        confidence: float = 0.95,
+        most: int = 1000,
+    ) -> "Experiment":
+        """The same with as many replications as it takes, `replications` of them first.
+
+        It stops when the half width of the measure's interval is small enough at every design point: `relative` times
+        its mean, or `absolute`, whichever is more. All points have the same number of replications. See `sequential`
+        for what such a rule does to intervals.
+
+        Args:
+            entity: whose measure it is; "*" for the whole scenario.
+            measure: such as "sojourn_time.p99".
+            relative: a share of the mean.
+            absolute: in the unit of the measure; for means that may be 0.
+            confidence: of the interval.
+            most: replications at most.
+
+        Raises:
+            DeclarationError: an argument is not allowed.
+        """
+        precision = Precision(entity, measure, relative, absolute, confidence, most)
+        if self.replications < 2:  # noqa: PLR2004 - one value has no interval
+            raise DeclarationError("replications", "1 gives no interval to begin with; allowed: 2 or more")
+        check_number("most", most, low=self.replications, integer=True)
+        return attrs.evolve(self, precision=precision)
+
     def points(self) -> list[Point]:
         """The design points, in the order of the table.
 
@@ -238,7 +300,8 @@ class Experiment:
         warm_up = self.warm_up
         if isinstance(warm_up, str):
             warm_up = 0.0
-        return Terms(self.horizon, warm_up, self.seed, self.probe, self.series, self.measure)
+        prices = self.prices if isinstance(self.prices, Prices) else load_prices(self.prices)
+        return Terms(self.horizon, warm_up, self.seed, self.probe, self.series, self.measure, prices)
 
     def identity(self) -> dict[str, str]:
         """What all runs of a results file have in common."""
@@ -250,6 +313,7 @@ class Experiment:
             "probe": repr(self.probe),
             "series": ", ".join(".".join(key) for key in self.series) or "none",
             "measure": getattr(self.measure, "__qualname__", repr(self.measure)),
+            "price list": f"as shipped, of {load_prices().date}" if self.prices is None else repr(self.terms().prices),
             **{f"alternative {name}": _written(scenario) for name, scenario in self.alternatives.items()},
         }
 
@@ -270,19 +334,32 @@ class _Course:
         self._outcomes: dict[tuple[int, int], Outcome] = {}
         self._failed: tuple[Job, Failure] | None = None
         self._stopped = False
+        self._wanted = experiment.replications
 
     def through(self, executor: Any, n_jobs: int | None, progress: Progress | bool | None) -> Study:
         if self._results is None:
-            self._go(None, executor, n_jobs, progress)
-        else:
-            with ResultsFile(self._results, self._experiment.identity()) as file:
-                self._go(file, executor, n_jobs, progress)
-        return self._study()
+            return self._rounds(None, executor, n_jobs, progress)
+        with ResultsFile(self._results, self._experiment.identity()) as file:
+            return self._rounds(file, executor, n_jobs, progress)
+
+    def _rounds(
+        self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
+    ) -> Study:
+        """As many replications as are wanted, or as it takes."""
+        while True:
+            self._go(file, executor, n_jobs, progress)
+            study, precision = self._study(), self._experiment.precision
+            if precision is None or study.interrupted:
+                return study
+            following = precision.next_after(study, self._wanted)
+            if following == self._wanted:
+                return study
+            self._wanted = following
 
     def _go(
         self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
     ) -> None:
-        wanted = self._experiment.replications
+        wanted = self._wanted
         keys = [point.key for point in self._points]
         if file is not None:
             self._outcomes.update(file.finished(keys, wanted))
@@ -325,9 +402,9 @@ class _Course:
             raise raised
 
     def _study(self) -> Study:
-        wanted = self._experiment.replications * len(self._points)
+        wanted = self._wanted * len(self._points)
         return Study(
-            experiment=self._experiment,
+            experiment=attrs.evolve(self._experiment, replications=self._wanted),
             points=tuple(self._points),
             outcomes=dict(sorted(self._outcomes.items())),
             interrupted=len(self._outcomes) < wanted,

@@ -12,6 +12,7 @@ from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.simulation import simulate
 from msgsim.study.measures import Key, measures
+from msgsim.study.prices import Prices
 from msgsim.study.vocabulary import WHOLE
 
 Extra = Callable[[Run], Mapping[str, float]]
@@ -29,6 +30,7 @@ class Terms:
         probe: time between readings [s]; None for the default of `simulate`.
         series: gauges and counters whose readings are kept, as (entity, metric).
         measure: more measures of the whole scenario.
+        prices: by which runs are priced; None for those that are shipped.
     """
 
     horizon: float | None = None
@@ -37,6 +39,7 @@ class Terms:
     probe: float | None = None
     series: tuple[Key, ...] = ()
     measure: Extra | None = None
+    prices: Prices | None = None
 
 
 @attrs.frozen
@@ -117,7 +120,7 @@ def kept(run: Run, terms: Terms) -> Outcome:
     Raises:
         DeclarationError: the user's own measure returns no numbers.
     """
-    found = measures(run)
+    found = measures(run, terms.prices)
     if terms.measure is not None:
         found.update(_own(terms.measure, run))
     series = {key: array("d", run.series(*key)[1]) for key in terms.series}

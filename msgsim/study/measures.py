@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from msgsim.errors import UnknownName, no_such
 from msgsim.metrics import CATALOGUE, SAMPLE
 from msgsim.run import Run
+from msgsim.study.costs import ledger
+from msgsim.study.prices import Prices
 from msgsim.study.recovery import derived_values, statistic_of
 from msgsim.study.vocabulary import OFFERED
 
@@ -12,8 +14,12 @@ Key = tuple[str, str]
 """An entity and a measure of it, such as ("emails", "sojourn_time.p99")."""
 
 
-def measures(run: Run) -> dict[Key, float]:
-    """Every statistic of every metric of a run, recovery from spikes and outages included.
+def measures(run: Run, prices: Prices | None = None) -> dict[Key, float]:
+    """Every statistic of every metric of a run, recovery from spikes and outages and what it costs included.
+
+    Args:
+        run: finished.
+        prices: by which it is priced; None for those that are shipped.
 
     Returns:
         By entity and "METRIC.STATISTIC"; NaN where there was nothing to look at.
@@ -28,6 +34,7 @@ def measures(run: Run) -> dict[Key, float]:
         for name, values in derived.items():
             for statistic in OFFERED[SAMPLE]:
                 found[entity, f"{name}.{statistic}"] = statistic_of(values, statistic)
+    found.update(ledger(run, prices).measures())
     return found
 
 

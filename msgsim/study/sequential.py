@@ -93,12 +93,11 @@ def replicate_until(
         estimate = mean_interval(values, confidence)
         target = max(float(absolute), float(relative) * abs(estimate.value))  # in this order: the mean may be NaN
         reached = isfinite(estimate.half_width) and estimate.half_width <= target
-        required = _required(estimate, target)
+        required = needed(estimate, target)
         hopeless = estimate.n > 1 and not isfinite(estimate.half_width)
         if reached or hopeless or len(values) >= most:
             break
-        wanted = min(max(required, len(values) + 1), 2 * len(values))
-        upcoming = _round_up(int(wanted), step, most)
+        upcoming = _round_up(grown(len(values), required), step, most)
     return Sequential(
         **{field.name: getattr(estimate, field.name) for field in attrs.fields(Estimate)},
         values=tuple(values),
@@ -118,13 +117,25 @@ def _ask(replicate: Replicate, wanted: range) -> "array[float]":
     return given
 
 
-def _required(estimate: Estimate, target: float) -> float:
-    """Replications, those without a value included: the half width shrinks with the root of their number."""
+def needed(estimate: Estimate, target: float) -> float:
+    """Replications that a half width needs, by an estimate so far; infinite if no number would do.
+
+    Those without a value are included: the half width shrinks with the root of their number.
+
+    Args:
+        estimate: so far.
+        target: the half width.
+    """
     half = estimate.half_width
     if not target or not isfinite(half):
         return inf
     wanted = (estimate.n + estimate.missing) * (half / target) * (half / target)
     return float(ceil(wanted)) if wanted < inf else inf
+
+
+def grown(done: int, required: float) -> int:
+    """How many replications to have next: more than `done`, and at most twice as many."""
+    return int(min(max(required, done + 1), 2 * done))
 
 
 def _round_up(wanted: int, step: int, most: int) -> int:

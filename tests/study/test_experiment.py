@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import attrs
 import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, StudyError, UnknownName
+from msgsim.study.costs import ledger
+from msgsim.study.prices import shipped_text
 
 COUNT = "workers.w.count"
 
@@ -238,3 +242,58 @@ class TestMser5:
         monkeypatch.setattr("msgsim.study.jobs.simulate", fail)
         with pytest.raises(DeclarationError, match="one failed: replication 0 of design point as declared: RuntimeErr"):
             ms.Experiment(desk, warm_up="mser5").run("sequential")
+
+
+class TestStopWhen:
+    def test_it_goes_on_until_every_point_is_known_well_enough(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=3, horizon=100.0).vary(COUNT, [2, 3])
+        study = experiment.stop_when("q", "sojourn_time.mean", relative=0.2).run("sequential")
+        estimates = [study.estimate("q", "sojourn_time.mean", point.levels) for point in study.points]
+        assert all(estimate.relative_half_width <= 0.2 for estimate in estimates)
+        assert {estimate.n for estimate in estimates} == {study.experiment.replications}
+        assert study.experiment.replications > 3
+        fixed = attrs.evolve(experiment, replications=study.experiment.replications).run("sequential")
+        assert study.to_csv() == fixed.to_csv()
+
+    def test_it_ends_at_most_there(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=3, horizon=50.0)
+        study = experiment.stop_when("q", "waiting_time.mean", relative=1e-6, most=7).run("sequential")
+        assert study.experiment.replications == 7
+
+    def test_what_does_not_vary_is_known_at_once(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=2, horizon=50.0)
+        assert len(experiment.stop_when("w", "count.mean", relative=0.0).run("sequential").outcomes) == 2
+        assert len(experiment.stop_when("q", "expired.total", absolute=1.0).run("sequential").outcomes) == 2
+
+    def test_it_can_be_stopped(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=3, horizon=50.0).stop_when(
+            "q", "waiting_time.mean", relative=1e-6
+        )
+        study = experiment.run("sequential", progress=lambda done, _total: done < 5)
+        assert len(study.outcomes) == 5
+        assert study.interrupted
+
+    def test_it_refuses(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=3, horizon=50.0)
+        with pytest.raises(DeclarationError, match="most"):
+            experiment.stop_when("q", "waiting_time.mean", most=2)
+        with pytest.raises(DeclarationError, match="relative"):
+            experiment.stop_when("q", "waiting_time.mean", relative=-1)
+        with pytest.raises(DeclarationError, match="confidence"):
+            experiment.stop_when("q", "waiting_time.mean", confidence=2)
+        with pytest.raises(DeclarationError, match="no interval to begin with"):
+            attrs.evolve(experiment, replications=1).stop_when("q", "waiting_time.mean")
+        with pytest.raises(UnknownName, match="waiting_time"):
+            experiment.stop_when("q", "waiting.mean").run("sequential")
+
+
+def test_costs_are_among_the_measures(desk: ms.Scenario, tmp_path: Path) -> None:
+    study = ms.Experiment(desk, replications=2, horizon=100.0).run("sequential")
+    run = ms.simulate(desk, until=100.0, replication=1)
+    assert study.values("*", "cost_per_month.final")[1] == ledger(run).per_month > 0
+    assert study.values("q", "cost.final")[1] == ledger(run).cost("q")
+    dear = tmp_path / "dear.toml"
+    dear.write_text(shipped_text().replace("per_million = 0.40", "per_million = 0.80"))
+    double = ms.Experiment(desk, replications=2, horizon=100.0, prices=dear).run("sequential")
+    assert double.values("q", "cost.final")[1] == pytest.approx(2 * study.values("q", "cost.final")[1])
+    assert study.judge("cost < 1000")[0].met
