@@ -252,7 +252,7 @@ class _Comparison:
             capacity = self.servers / self.service_time
             words = f"the rate is not steady: {significant(low)} to {significant(high)} messages/s between readings"
             if high > capacity:
-                words += f", of which {self._workers()} handle {significant(capacity)}: then everything waits"
+                words += f"; above the {significant(capacity)} that the workers handle, everything waits"
             yield words
         if not self.sources or any(self._sends(pool) for pool in self.scenario.workers.values()):
             yield "messages come from other workers, or from nothing that is declared: their arrivals are not Poisson"
@@ -268,9 +268,6 @@ class _Comparison:
         later = range(self.begin, len(times))
         rates = [(sent[after] - sent[at]) / (times[after] - times[at]) for at, after in pairwise(later)]
         return min(rates), max(rates)
-
-    def _workers(self) -> str:
-        return counted(round(self.servers), "worker")
 
     def _of_queue(self) -> Iterator[str]:
         declared = self.declared

@@ -4,7 +4,8 @@ For each trigger (see `triggers`) that begins after the warm-up there is one val
 statistics are asked for as those of samples are: `max(emails.drain_time) < 10 min`.
 
 Normal is what was there before the first trigger: the highest reading between the warm-up and its start. Where there
-is no such reading, it is the last one before it; or 0, if it begins with the run.
+is no such reading, it is the last one before it; or 0, if it begins with the run. What is in work is normal in any
+case: as many messages as there are workers then, and an age as long as one message takes them on average.
 
 A queue is drained when no more messages than normal are in it, waiting or in flight, and it stays so: the effect of a
 trigger may come late or come back, when retries and timeouts are due. For as long as the trigger lasted, and for a
@@ -250,7 +251,8 @@ def _judge(
     times = run.times
     backlog, *others = [run.series(entity, metric)[1] for metric in BACKLOGS[kind]]
     present = array("d", map(sum, zip(backlog, *others, strict=True)) if others else backlog)
-    drain = _Descent(times, present, _before(run, present, some[0]) if normal is None else normal)
+    workers, work = _in_work(run, entity, some[0])
+    drain = _Descent(times, present, max(workers, _before(run, present, some[0])) if normal is None else normal)
     ages: array[float] = array("d")
     lost: array[int] = array("q")
     fresh = None
@@ -258,7 +260,7 @@ def _judge(
     if kind == "queue":
         timeout = run.scenario.queues[entity].visibility_timeout
         ages, lost = (run.series(entity, metric)[1] for metric in ("age_of_oldest_message", "expired"))
-        fresh = _Descent(times, ages, _before(run, ages, some[0]) if age is None else age)
+        fresh = _Descent(times, ages, max(work, _before(run, ages, some[0])) if age is None else age)
     found = []
     for trigger, following in zip(some, [*[each.start for each in some[1:]], inf], strict=True):
         calm = max(timeout, trigger.end - trigger.start)
@@ -280,6 +282,14 @@ def _judge(
             )
         found.append(recovery)
     return found
+
+
+def _in_work(run: Run, entity: str, first: Trigger) -> tuple[float, float]:
+    """How many workers a queue had before the first trigger, and how long a message takes the slowest of them [s]."""
+    place = max(0, bisect_left(run.times, first.start) - 1)
+    pools = {name: pool for name, pool in run.scenario.workers.items() if pool.queue == entity}
+    workers = sum(run.series(name, "count")[1][place] for name in pools)
+    return float(workers), max((pool.service_time.mean for pool in pools.values()), default=0.0)
 
 
 def _before(run: Run, values: "array[float]", first: Trigger) -> float:

@@ -98,7 +98,7 @@ def test_before_anything_is_done_pools_count_alike() -> None:
     [
         (
             scenario(2 + ms.Spike(at=100, height=9, hold=20)),
-            "messages/s between readings, of which 3 workers handle 3.00",
+            "messages/s between readings; above the 3.00 that the workers handle",
         ),
         (scenario(ms.Steps([(0, 0.5), (100, 1)])), "the rate is not steady: "),
         (scenario(2, traffic={"process": "regular"}), "traffic is regular"),

@@ -121,17 +121,25 @@ def test_messages_in_flight_are_not_done_yet() -> None:
 # ---------------------------------------------------------------- what is normal
 
 
-def test_what_begins_with_the_run_is_held_against_nothing() -> None:
-    [recovery] = recoveries(ran(fluid(1 + ms.Spike(at=0, height=6, hold=60)), until=100), "q")
-    assert (recovery.normal, recovery.normal_age) == (0, 0)
+def test_of_what_begins_with_the_run_only_work_is_normal() -> None:
+    """4 workers of 1 s a message; the spike leaves (1 + 6 - 4) x 60 messages, which take 60 s."""
+    [recovery] = recoveries(ran(fluid(1 + ms.Spike(at=0, height=6, hold=60)), until=200), "q")
+    assert (recovery.normal, recovery.normal_age) == (4, 1)
+    assert recovery.drain_time == pytest.approx(60, abs=3)
+
+
+def test_workers_that_come_later_are_not_normal() -> None:
+    run = ran(fluid(1 + ms.Spike(at=100, height=6, hold=60), ms.Steps([(0, 2), (50, 3), (100, 9)])), until=300)
+    [recovery] = recoveries(run, "q")
+    assert recovery.normal == 3
 
 
 def test_without_a_reading_since_the_warm_up_the_last_one_before_it_is_normal() -> None:
-    run = ran(fluid(), probe=40, warm_up=90)
+    run = ran(fluid(count=1), probe=40, warm_up=90, until=200)
     [recovery] = recoveries(run, "q")
     _, visible = run.series("q", "visible")
     _, in_flight = run.series("q", "in_flight")
-    assert recovery.normal == visible[2] + in_flight[2] > 0
+    assert recovery.normal == visible[2] + in_flight[2] > 70
 
 
 def test_triggers_of_the_warm_up_are_left_out() -> None:
