@@ -19,6 +19,7 @@ from msgsim.study.estimates import Estimate, mean_interval, quantile_interval, w
 from msgsim.study.jobs import Outcome
 from msgsim.study.measures import Key, find
 from msgsim.study.objectives import Objective, parse
+from msgsim.study.pareto import front
 from msgsim.study.verdicts import Verdict, judged
 from msgsim.writing import write_whole
 
@@ -177,6 +178,40 @@ class Study:
             {key: (self._paired(one, other, *key)) for key in keys},
             confidence,
         )
+
+    def front(self, *measures: Key) -> list[tuple[Any, ...]]:
+        """The design points that no other one beats in everything: the Pareto front.
+
+        Args:
+            measures: two or more as (entity, measure), of which less is better: ("*", "cost_per_month.final").
+
+        Returns:
+            A row for each point on the front, the least of the first measure first: the `Point`, then the means.
+
+        Raises:
+            UnknownName: no such entity or measure.
+            DeclarationError: there are fewer than two measures.
+        """
+        if len(measures) < 2:  # noqa: PLR2004 - with one there is but a least
+            raise DeclarationError("front", f"{len(measures)} measures; allowed: two or more, as (entity, measure)")
+        return front(self._means(measures))
+
+    def plot_front(self, x: Key, y: Key) -> "Figure":
+        """All design points by two measures of which less is better, and the front.
+
+        Args:
+            x: as (entity, measure), such as ("*", "cost_per_month.final").
+            y: the same.
+
+        Raises:
+            UnknownName: no such entity or measure.
+            MissingExtra: matplotlib is not installed.
+        """
+        from msgsim.study.pictures import front_chart  # noqa: PLC0415 - matplotlib is an extra
+
+        first = [row[0] for row in self.front(x, y)]
+        rows = [(str(point), one, other, point in first) for point, one, other in self._means((x, y))]
+        return front_chart(rows, (".".join(x), ".".join(y)))
 
     def series(self, entity: str, metric: str, at: At = None) -> tuple["array[float]", "list[array[float]]"]:
         """Times of the readings [s], and the readings of each replication, of a gauge or counter that is kept.
@@ -379,6 +414,14 @@ class Study:
     def _values(self, place: int, entity: str, measure: str) -> "array[float]":
         column = find(self._columns(place), entity, measure)
         return array("d", (outcome.numbers[column] for outcome in self._of(place)))
+
+    def _means(self, measures: Sequence[Key]) -> list[tuple[Any, ...]]:
+        """Of each point that has finished runs: itself, and the means of some measures."""
+        return [
+            (point, *(mean_interval(self._values(place, *key)).value for key in measures))
+            for place, point in enumerate(self.points)
+            if self._of(place)
+        ]
 
     def _paired(self, one: int, other: int, entity: str, measure: str) -> tuple["array[float]", "array[float]"]:
         """Values of the replications that both points have."""

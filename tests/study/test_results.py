@@ -193,3 +193,23 @@ def test_nothing_is_no_number(study: Study) -> None:
     )
     estimate = changed.estimate("q", "waiting_time.mean", {COUNT: 1})
     assert (estimate.n, estimate.missing) == (3, 1)
+
+
+def test_the_front(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(desk, replications=2, horizon=100.0, measure=lambda run: {"pay": run.mean("w", "count")})
+    study = experiment.vary(COUNT, [1, 2, 3]).vary("queues.q.visibility_timeout", [30, 0.5]).run("sequential")
+    wait, pay = ("q", "sojourn_time.mean"), ("*", "pay")
+    rows = study.front(pay, wait)
+    assert [row[0].levels[COUNT] for row in rows] == sorted(row[0].levels[COUNT] for row in rows)
+    for point, cost, time in rows:
+        beaten = [
+            other
+            for other in study.points
+            if study.estimate(*pay, other.levels).value <= cost and study.estimate(*wait, other.levels).value < time
+        ]
+        assert beaten == [], point
+    [axes] = study.plot_front(pay, wait).axes
+    assert len(axes.texts) == len(rows)
+    assert axes.get_xlabel() == "*.pay"
+    with pytest.raises(DeclarationError, match="two or more"):
+        study.front(wait)
