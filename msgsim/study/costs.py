@@ -242,7 +242,8 @@ def ledger(
 
     SQS bills each call: sends of traffic sources and workers one by one, receives, empty ones among them, deletes, and
     heartbeats; what topics and redrive policies put into a queue is no request. SNS bills publishes, and deliveries
-    after filtering by protocol. SES bills recipients of accepted emails. What the services refuse costs nothing.
+    after filtering by protocol. SES bills recipients of accepted emails. What the services refuse costs nothing. Of
+    what a user's own code does to live queues, sends and receives are counted, and other calls are not.
 
     Args:
         run: finished, or as far as it got.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from math import inf
@@ -212,12 +213,18 @@ def load_prices(path: str | PathLike[str] | None = None) -> Prices:
         DeclarationError: it cannot be read, is not TOML, or a price is missing, unknown or none; one line for each
             problem.
     """
+    return _shipped() if path is None else _parsed(*_read(path))
+
+
+@cache
+def _shipped() -> Prices:
+    """Read once for all runs of a study; it never changes."""
+    return _parsed(SHIPPED, shipped_text())
+
+
+def _parsed(name: str, source: str) -> Prices:
     from msgsim.toml import notation, problems, structuring  # noqa: PLC0415 - loaded when somebody asks for costs
 
-    if path is None:
-        name, source = SHIPPED, shipped_text()
-    else:
-        name, source = _read(path)
     try:
         prices: Prices = structuring.reader(".").structure(notation.parse(source, name), Prices)
     except problems.Refused as refused:

@@ -1,10 +1,11 @@
 """Symptoms: what a doctor looks for in a scenario, by what is declared and by a short simulation of it."""
 
 from collections.abc import Callable, Iterator
-from math import inf
+from math import floor, inf
 
 import attrs
 
+from msgsim.bus.queue import Queue
 from msgsim.declare import DAY
 from msgsim.engine.actions import Action, Join, SendEmail
 from msgsim.engine.streams import stream
@@ -111,12 +112,10 @@ def short_visibility(patient: Patient) -> Iterator[Finding]:
                 rules = ("SQS-VIS-12",)
                 yield Finding(level=WARNING, path=f"workers.{name}.heartbeat", found=found, advice=advice, rules=rules)
             continue
-        if workers.handler is not None:
+        if not _outlasts(workers, name, patient.scenario.queues[workers.queue]):
             continue
         times = _batch_times(workers, name)
         late = quantile(times, LATE)
-        if late <= timeout:
-            continue
         beyond = sum(1 for time in times if time > timeout) / DRAWS
         twice = patient.run.total(workers.queue, "duplicate_work")
         batch = counted(workers.batch_size, "message")
@@ -133,6 +132,23 @@ def short_visibility(patient: Patient) -> Iterator[Finding]:
             found=found,
             advice=advice,
             rules=("SQS-VIS-1", "SQS-VIS-12", "FIFO-VIS-1" if fifo else "SQS-VIS-6"),
+        )
+
+
+def late_work(patient: Patient) -> Iterator[Finding]:
+    """Messages that were handled late in the simulation, for whatever reason: retries, functions, failures."""
+    for name, queue in patient.scenario.queues.items():
+        late = patient.run.total(name, "duplicate_work")
+        pools = patient.pools(name)
+        if not late or queue.duplicates or any(_outlasts(workers, pool, queue) for pool, workers in pools.items()):
+            continue  # the service's own duplicates, or what full batches explain
+        yield Finding(
+            level=WARNING,
+            path=f"queues.{name}.visibility_timeout",
+            found=f"{exactly(queue.visibility_timeout)} ended before {counted(late, 'message')} had been handled, and "
+            f"others could have them again, of {count(patient.run.total(name, 'received'))} deliveries",
+            advice="Handlers, or retries of what is refused, take longer than service times say: give them more time.",
+            rules=("SQS-VIS-1", "SQS-VIS-6"),
         )
 
 
@@ -362,6 +378,7 @@ def overload(patient: Patient) -> Iterator[Finding]:
 SYMPTOMS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     overload,
     short_visibility,
+    late_work,
     single_receive,
     short_retention,
     short_lived_letters,
@@ -373,6 +390,13 @@ SYMPTOMS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     narrow_fifo_topic,
 )
 """All that is looked for."""
+
+
+def _outlasts(workers: Workers, name: str, queue: Queue) -> bool:
+    """Whether full batches of a pool outlast the visibility timeout, by the service times that are declared."""
+    if workers.handler is not None or workers.heartbeat is not None:
+        return False
+    return quantile(_batch_times(workers, name), LATE) > queue.visibility_timeout
 
 
 def _batch_times(workers: Workers, name: str) -> list[float]:
@@ -415,12 +439,13 @@ def _above(value: float, limit: float) -> bool:
 
 def _per_day(rates: Rates, width: float) -> float:
     """The most of any 24 hours in a row."""
-    length = max(1, round(DAY / width))
+    length = max(1, floor(DAY / width * (1.0 + ROUNDING)))
+    within = min(width, DAY)
     most = here = 0.0
     for place, rate in enumerate(rates):
-        here += rate * width
+        here += rate * within
         if place >= length:
-            here -= rates[place - length] * width
+            here -= rates[place - length] * within
         most = max(most, here)
     return most
 

@@ -104,6 +104,24 @@ def _nothing(_delivery: object, _context: object) -> None:
     return None
 
 
+@pytest.mark.rule("SQS-VIS-6")
+@pytest.mark.parametrize(("duplicates", "is_late"), [(0.0, True), (0.5, False)])
+def test_work_that_is_late_for_another_reason_is_found(duplicates: float, is_late: bool) -> None:
+    slow = {"handler": _slow, "service_time": 0.0}
+    scenario = _healthy(queue={"visibility_timeout": 2, "duplicates": duplicates}, workers=slow)
+    assert ("queues.q.visibility_timeout" in _paths(scenario)) == is_late
+    if is_late:
+        late = ms.simulate(scenario, 600.0, 0, warm_up=0.0).total("q", "duplicate_work")
+        assert (
+            f"2 s ended before {late:,} messages had been handled"
+            in _found(scenario, "queues.q.visibility_timeout").found
+        )
+
+
+def _slow(_delivery: object, _context: object) -> float:
+    return 2.5
+
+
 def test_batches_without_a_limit_are_drawn_in_part() -> None:
     more = {"batch_size": 1_000_000, "quotas": "relaxed", "count": 1}
     finding = _found(_healthy(quotas="relaxed", workers=more, horizon=30.0), "queues.q.visibility_timeout")
@@ -196,6 +214,17 @@ def test_a_daily_quota_below_the_fullest_day_is_found(quota: int, is_low: bool) 
     assert (
         "outboxes.ses.max_24_hour_send" in [each.path for each in diagnose(scenario, until=60.0).findings]
     ) == is_low
+
+
+def test_a_day_holds_one_night() -> None:
+    found = diagnose(ms.load("appointment-reminders"), until=1.0).findings
+    [quota] = [each for each in found if each.path == "outboxes.reminders.max_24_hour_send"]
+    assert quota.found.startswith("2,500 recipients are less than the 3,000 of the fullest 24 hours; ")
+
+
+def test_windows_may_be_longer_than_a_day() -> None:
+    years = _mail({"max_24_hour_send": 345_600}, horizon=20 * 365 * ms.DAY)
+    assert diagnose(years, until=60.0).findings == []
 
 
 def test_an_outbox_that_gets_no_emails_is_fine() -> None:
