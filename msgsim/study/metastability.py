@@ -71,7 +71,7 @@ class Trial:
 
 
 @attrs.frozen(kw_only=True)
-class Verdict:
+class Prognosis:
     """Whether one queue returns to normal.
 
     Attributes:
@@ -125,24 +125,24 @@ def _because(trial: Trial) -> str:
 
 @attrs.frozen
 class Metastability:
-    """The verdicts on the queues of a scenario.
+    """Whether the queues of a scenario return to normal.
 
     Attributes:
-        verdicts: by queue.
+        queues: those with workers that a trigger reaches, by name.
     """
 
-    verdicts: Mapping[str, Verdict]
+    queues: Mapping[str, Prognosis]
 
     @property
     def state(self) -> str:
         """The worst of its queues'."""
-        return max((verdict.state for verdict in self.verdicts.values()), key=STATES.index)
+        return max((each.state for each in self.queues.values()), key=STATES.index)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.verdicts.values()))
+        return "\n".join(map(str, self.queues.values()))
 
     def _repr_html_(self) -> str:
-        items = "".join(f"<li>{escape(str(verdict))}</li>" for verdict in self.verdicts.values())
+        items = "".join(f"<li>{escape(str(each))}</li>" for each in self.queues.values())
         return f"<p><strong>{escape(self.state)}</strong></p><ul>{items}</ul>"
 
 
@@ -175,7 +175,7 @@ def metastability(
         patience: how many times as long to look, 1 to 1,000.
 
     Returns:
-        A verdict for each queue that has workers and is reached by a trigger.
+        A prognosis for each queue that has workers and is reached by a trigger.
 
     Raises:
         DeclarationError: an argument is not allowed, or nothing goes away that disturbs a queue with workers.
@@ -218,7 +218,7 @@ def metastability(
             ends[name] = max(look, ends.get(name, 0.0))
     return Metastability(
         {
-            name: Verdict(queue=name, gone=some[-1].end, until=ends[name], trials=tuple(trials[name]))
+            name: Prognosis(queue=name, gone=some[-1].end, until=ends[name], trials=tuple(trials[name]))
             for name, some in watched.items()
         }
     )

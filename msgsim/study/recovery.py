@@ -163,10 +163,14 @@ def derived_of(kind: str) -> dict[str, Metric]:
 
 
 def derived_values(run: Run) -> dict[str, dict[str, list[float]]]:
-    """All of `DERIVED`, by entity and metric, of the entities that had triggers. Cost: one pass over the readings."""
+    """All of `DERIVED`, by entity and metric, of the entities that have triggers: no values, if not in the run.
+
+    Cost: one pass over the readings of each.
+    """
     found = {}
-    for entity, some in _in_run(run).items():
-        judged = _judge(run, entity, some)
+    had = _in_run(run)
+    for entity in triggers(run.scenario, inf):
+        judged = _judge(run, entity, had.get(entity, ()))
         found[entity] = {name: [DERIVED[name].of(each) for each in judged] for name in derived_of(run.kind(entity))}
     return found
 
@@ -220,8 +224,7 @@ def recoveries(
 
 def _in_run(run: Run) -> dict[str, list[Trigger]]:
     declared = triggers(run.scenario, run.until)
-    later = {name: [each for each in some if each.start >= run.warm_up] for name, some in declared.items()}
-    return {name: some for name, some in later.items() if some}
+    return {name: [each for each in some if each.start >= run.warm_up] for name, some in declared.items()}
 
 
 def _given(at: Any, until: float) -> list[Trigger]:

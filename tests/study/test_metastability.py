@@ -13,8 +13,8 @@ from msgsim.study.metastability import (
     RECOVERING,
     RETURNS,
     Metastability,
+    Prognosis,
     Trial,
-    Verdict,
     metastability,
 )
 
@@ -32,8 +32,8 @@ def trap(rate: Any = 1.2, *, timeout: float = 12, spike: Any = SPIKE, **pool: An
     )
 
 
-def judged(scenario: ms.Scenario, **options: Any) -> Verdict:
-    return metastability(scenario, **{"replications": 1, **options}).verdicts["q"]
+def judged(scenario: ms.Scenario, **options: Any) -> Prognosis:
+    return metastability(scenario, **{"replications": 1, **options}).queues["q"]
 
 
 # ---------------------------------------------------------------- verdicts
@@ -109,8 +109,8 @@ def test_what_is_lost_is_not_back_to_normal() -> None:
         "dead": ms.Queue(),
     }
     found = metastability(attrs.evolve(given, queues=queues), replications=1, patience=2)
-    assert list(found.verdicts) == ["q"], "nobody works on the dead letters"
-    verdict = found.verdicts["q"]
+    assert list(found.queues) == ["q"], "nobody works on the dead letters"
+    verdict = found.queues["q"]
     [trial] = verdict.trials
     assert trial.backlog <= trial.normal
     assert trial.lost == pytest.approx(1, abs=0.1)
@@ -230,14 +230,14 @@ def trial(state: str, **given: Any) -> Trial:
     ],
 )
 def test_verdicts_have_reasons(shown: Trial, words: str) -> None:
-    assert str(Verdict(queue="q", gone=10, until=70, trials=[shown])).endswith(words)
+    assert str(Prognosis(queue="q", gone=10, until=70, trials=[shown])).endswith(words)
 
 
 def test_the_worst_is_what_counts() -> None:
-    mixed = Verdict(queue="q", gone=10, until=70, trials=[trial(RETURNS), trial(METASTABLE), trial(RETURNS)])
+    mixed = Prognosis(queue="q", gone=10, until=70, trials=[trial(RETURNS), trial(METASTABLE), trial(RETURNS)])
     assert mixed.state == METASTABLE
     assert str(mixed).startswith("q: metastable in 1, returns in 2 of 3 replications; ")
-    good = Verdict(queue="a<b", gone=10, until=70, trials=[trial(RETURNS)])
+    good = Prognosis(queue="a<b", gone=10, until=70, trials=[trial(RETURNS)])
     both = Metastability({"q": mixed, "a<b": good})
     assert both.state == METASTABLE
     assert str(both) == f"{mixed}\n{good}"

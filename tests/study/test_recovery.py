@@ -145,7 +145,9 @@ def test_without_a_reading_since_the_warm_up_the_last_one_before_it_is_normal() 
 def test_triggers_of_the_warm_up_are_left_out() -> None:
     run = ran(fluid(), until=200, warm_up=101)
     assert recoveries(run, "q") == []
-    assert derived_values(run) == {}
+    assert derived_values(run)["q"] == {name: [] for name in derived_of("queue")}
+    assert derived_values(ran(fluid(), until=90))["q"]["drain_time"] == []
+    assert derived_values(ran(fluid(2), until=90)) == {}
     assert len(recoveries(ran(fluid(), until=200, warm_up=100), "q")) == 1
 
 
