@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from msgsim.errors import UnknownName, no_such
 from msgsim.metrics import CATALOGUE, SAMPLE
 from msgsim.run import Run
+from msgsim.scenario import Scenario
 from msgsim.study.costs import ledger
 from msgsim.study.prices import Prices
 from msgsim.study.recovery import derived_values, statistic_of
-from msgsim.study.vocabulary import OFFERED
+from msgsim.study.vocabulary import OFFERED, Vocabulary
 
 Key = tuple[str, str]
 """An entity and a measure of it, such as ("emails", "sojourn_time.p99")."""
@@ -62,3 +63,11 @@ def find(columns: Mapping[Key, int], entity: str, measure: str) -> int:
         raise UnknownName(f"{entity} has no measure {measure!r}; of {metric} there are: {', '.join(those)}")
     metrics = dict.fromkeys(name.partition(".")[0] for name in offered)
     raise UnknownName(no_such(f"metric of {entity}", metric, metrics))
+
+
+def unit_of(scenario: Scenario, entity: str, measure: str) -> str:
+    """The unit of a measure; nothing for a user's own."""
+    try:
+        return Vocabulary.of(scenario).metric(entity, measure.partition(".")[0]).unit
+    except UnknownName:
+        return ""

@@ -3,35 +3,42 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import attrs
+
 from msgsim.formats import UNTITLED, counted, duration
-from msgsim.study.design import Point
+from msgsim.study.design import brief
 from msgsim.study.estimates import mean_interval
 from msgsim.study.grids import as_html as html_table
 from msgsim.study.grids import as_text as text_table
-from msgsim.study.measures import Key
+from msgsim.study.measures import Key, unit_of
 
 if TYPE_CHECKING:
     from msgsim.study.results import Study
+
+
+@attrs.frozen
+class Section:
+    """A table: what it is about, the names of its columns, and its rows."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 def as_text(study: "Study", keys: Sequence[Key], confidence: float) -> str:
     """Lines of text."""
     title = study.experiment.scenario.title or UNTITLED
     blocks = [f"{title}\n{'=' * len(title)}\n{_made(study, confidence)}"]
-    for entity, measure in keys:
-        blocks.append(f"{entity}.{measure}\n{text_table(_HEADS, _cells(study, (entity, measure), confidence))}")
+    blocks += [f"{each.title}\n{text_table(each.heads, each.rows)}" for each in _sections(study, keys, confidence)]
     return "\n\n".join(blocks) + "\n"
 
 
 def as_html(study: "Study", keys: Sequence[Key], confidence: float) -> str:
-    """A table for each measure."""
+    """The same for a notebook."""
     from html import escape  # noqa: PLC0415 - only here
 
-    tables = "".join(html_table(_HEADS, _cells(study, key, confidence), ".".join(key)) for key in keys)
+    tables = "".join(html_table(each.heads, each.rows, each.title) for each in _sections(study, keys, confidence))
     return f"<p>{escape(_made(study, confidence))}</p>{tables}"
-
-
-_HEADS = ("at", "mean", "interval", "n")
 
 
 def _made(study: "Study", confidence: float) -> str:
@@ -49,15 +56,40 @@ def _made(study: "Study", confidence: float) -> str:
     return " · ".join(parts)
 
 
-def _cells(study: "Study", key: Key, confidence: float) -> list[list[str]]:
-    found: list[tuple[Point | str, Sequence[float]]] = [
-        (point, study.values(*key, at=point.levels)) for point in study.points if key in study.measured(point.levels)
-    ]
-    if len(found) > 1 and all(values == found[0][1] for _, values in found):
-        found = [("all of them", found[0][1])]
-    rows = []
-    for point, values in found:
-        estimate = mean_interval(values, confidence)
-        value, _, rest = str(estimate).partition(" ")
-        rows.append([str(point), value, rest.partition(" (")[0], str(estimate.n)])
-    return rows
+def _sections(study: "Study", keys: Sequence[Key], confidence: float) -> list[Section]:
+    """A table for each measure that differs between design points, and one for all that do not."""
+    names = list(dict.fromkeys(name for point in study.points for name in point.levels))
+    made, alike = [], []
+    for key in keys:
+        found = [
+            (point, study.values(*key, at=point.levels))
+            for point in study.points
+            if key in study.measured(point.levels)
+        ]
+        label = f"{'.'.join(key)}{_in_unit(study, key)}"
+        if all(values == found[0][1] for _, values in found):
+            alike.append([label, *_cells(found[0][1], confidence)])
+            continue
+        rows = [
+            [*(brief(point.levels.get(name, "")) for name in names), *_cells(values, confidence)]
+            for point, values in found
+        ]
+        made.append(Section(label, [*names, *_HEADS], rows))
+    if alike:
+        title = "The same at all design points" if len(study.points) > 1 else "Measures"
+        made.append(Section(title, ["", *_HEADS], alike))
+    return made
+
+
+_HEADS = ("mean", "interval", "n")
+
+
+def _cells(values: Sequence[float], confidence: float) -> list[str]:
+    estimate = mean_interval(values, confidence)
+    value, _, rest = str(estimate).partition(" ")
+    return [value, rest.partition(" (")[0], str(estimate.n)]
+
+
+def _in_unit(study: "Study", key: Key) -> str:
+    unit = unit_of(study.points[0].scenario, *key)
+    return f" [{unit}]" if unit not in {"", "1"} else ""

@@ -13,8 +13,8 @@ from msgsim.plot import COLOURS, GREYS, WIDTH, Picture, short, style, time_unit
 from msgsim.run import quantile
 from msgsim.study.design import brief
 from msgsim.study.estimates import Estimate
+from msgsim.study.measures import unit_of
 from msgsim.study.objectives import Term, parse
-from msgsim.study.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from msgsim.study.planner import Plan
@@ -42,7 +42,7 @@ def over_points(study: "Study", entity: str, measure: str, objective: str | None
     limits = [term for term in parse(objective).terms if term.key == (entity, measure)] if objective else []
     paths = list(dict.fromkeys(path for point in study.points for path in point.levels))
     numbers = [point.levels.get(paths[0]) for point in places] if len(paths) == 1 else []
-    unit = _unit(study, entity, measure)
+    unit = unit_of(study.points[0].scenario, entity, measure)
     with mpl.rc_context(style()):
         if len(numbers) >= FEWEST and all(_is_number(number) for number in numbers):
             picture = Picture(figsize=(WIDTH, HEIGHT + 0.6), layout="constrained")
@@ -87,7 +87,7 @@ def planner_curve(plan: "Plan") -> Picture:
             if plan.value is not None:
                 axes.axvline(plan.value, color=_GREEN, linewidth=1.0, label=f"answer: {brief(plan.value)}")
             _scale_up(axes, estimates, term)
-            axes.set_ylabel(_unit(plan.study, *term.key))
+            axes.set_ylabel(unit_of(plan.study.points[0].scenario, *term.key))
             axes.set_title(f"{term.statistic}({one_line(term.entity)}.{term.metric})")
             axes.legend()
         _scale(rows[-1], values, plan.find)
@@ -109,7 +109,7 @@ def fan_chart(study: "Study", entity: str, metric: str, at: "At") -> Picture:
             axes.fill_between(shown, lower, upper, color=_BLUE, alpha=alpha, linewidth=0, label=label)
         axes.plot(shown, [quantile(column, 0.5) for column in columns], color=_BLUE, label="median")
         axes.set_xlabel(f"simulated time [{name}]")
-        axes.set_ylabel(_unit(study, entity, metric))
+        axes.set_ylabel(unit_of(study.points[0].scenario, entity, metric))
         axes.yaxis.set_major_formatter(FuncFormatter(short))
         axes.set_ylim(bottom=0)
         axes.margins(x=0)
@@ -200,14 +200,6 @@ def _scale_up(axes: Axes, estimates: Sequence[Estimate], term: Term) -> None:
 
 def _limit(term: Term) -> str:
     return str(term).partition(") ")[2]
-
-
-def _unit(study: "Study", entity: str, measure: str) -> str:
-    vocabulary = Vocabulary.of(study.points[0].scenario if study.points else study.experiment.scenario)
-    try:
-        return vocabulary.metric(entity, measure.partition(".")[0]).unit
-    except LookupError:  # a measure of the user's own
-        return ""
 
 
 def _is_number(value: Any) -> bool:
