@@ -18,7 +18,7 @@ never evaluated.
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from math import isfinite
+from math import inf, isfinite
 from typing import Never
 
 import attrs
@@ -71,6 +71,10 @@ class Term:
     op: str = choice(attrs.NOTHING, OPERATORS)
     amount: float = number()
     unit: str = choice("", ("", *UNITS))
+
+    def __attrs_post_init__(self) -> None:
+        if self.unit and self.amount * float(UNITS[self.unit][0]) == inf:
+            raise DeclarationError("Term.amount", f"{self.amount!r} {self.unit} is too large a number")
 
     def __str__(self) -> str:
         entity = self.entity if _PLAIN.fullmatch(self.entity) else f'"{self.entity}"'

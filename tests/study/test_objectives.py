@@ -1,11 +1,13 @@
 from math import inf, isnan, nan
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, UnknownName
 from msgsim.metrics import STATISTICS
-from msgsim.study.objectives import Objective, Term, parse
+from msgsim.study.objectives import OPERATORS, UNITS, Objective, Term, parse
 
 SCENARIO = ms.Scenario(
     topics={
@@ -154,6 +156,56 @@ def test_terms_are_declarations_too() -> None:
         term(statistic="p95")
     with pytest.raises(DeclarationError, match=r"Term\.unit"):
         term(unit="years")
+    with pytest.raises(DeclarationError, match=r"Term\.amount: 1e\+308 d is too large a number"):
+        parse("max(emails.visible) < 1e308 d")
+
+
+PIECES = st.sampled_from(
+    [
+        "p99",
+        "(",
+        ")",
+        "a.b",
+        ".",
+        "<",
+        "<=",
+        "==",
+        "3",
+        "1e9",
+        "-",
+        "min",
+        "%",
+        "and",
+        " ",
+        '"',
+        "cost",
+        "*",
+        "/",
+        "é",
+        "0",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_whatever_is_written_is_read_or_refused(source: str) -> None:
+    try:
+        objective = parse(source)
+    except (DeclarationError, UnknownName):
+        return
+    assert parse(str(objective)) == objective
+
+
+@given(
+    st.sampled_from(STATISTICS),
+    st.text("ab1*./:()<= \n\té", min_size=1, max_size=12),
+    st.sampled_from(OPERATORS),
+    st.floats(0, 1e300),
+    st.sampled_from(["", *UNITS]),
+)
+def test_what_is_shown_can_be_read(statistic: str, entity: str, op: str, amount: float, unit: str) -> None:
+    shown = Term(statistic=statistic, entity=entity, metric="visible", op=op, amount=amount, unit=unit)
+    assert parse(str(shown)).terms == (shown,)
 
 
 # ---------------------------------------------------------------- meeting
