@@ -50,7 +50,7 @@ class Trial:
         state: "returns", "recovering", "metastable" or "overloaded".
         backlog: mean number of messages in the queue, waiting or in flight.
         twin: the same without the triggers.
-        normal: the highest reading of the twin.
+        normal: the highest reading of the twin in the last half of that time.
         pace: at which the backlog falls [1/s]; negative where it grows.
         remaining: until it would be normal at that pace [s]; 0 if it is, infinite if it does not fall.
         work: deliveries per message that is sent, and `twin_work` without the triggers; 1 is the least.
@@ -159,8 +159,8 @@ def metastability(
     """Find out whether queues come back to normal once spikes, steps and outages are over.
 
     The scenario and its twin without triggers run side by side. A queue returns if, in the last quarter of the time
-    after its triggers, its mean number of messages is not above the highest reading of the twin, and no more of them
-    are lost. If it does not, both go on for as long again, and again, up to `patience` times the first time, or until
+    after its triggers, its mean number of messages is not above the highest reading of the twin in the last half, and
+    no more of them are lost. If it does not, both go on for as long again, and again, up to `patience` times the first time, or until
     another trigger begins. A queue that would be back within as long as it was looked at is recovering; one that is not
     even falling that fast is metastable. If the twin's queue grows by itself, the queue is overloaded.
 
@@ -169,7 +169,7 @@ def metastability(
         until: how far they run at first [s]; None for the scenario's own horizon. It goes on until there is at least
             as much time after the triggers as they took.
         seed: of the random streams; the twin has the same.
-        warm_up: nothing before is normal, and triggers that begin before do not count [s]; None for the scenario's own.
+        warm_up: triggers that begin before do not count [s]; None for the scenario's own.
         probe: time between readings, at most a fortieth of `until` [s]; None for a hundredth, at most 60 s.
         replications: how many of each.
         patience: how many times as long to look, 1 to 1,000.
@@ -282,8 +282,7 @@ def _judge(run: Run, twin: Run, queue: str, *, gone: float, last: bool) -> Trial
     quarter = (len(times) - after) // 4
     late, before = slice(-quarter, None), slice(-2 * quarter, -quarter)
     messages, calm = _messages(run, queue), _messages(twin, queue)
-    begun = bisect_left(times, run.warm_up)
-    normal = max(calm[begun:])
+    normal = max(calm[-2 * quarter :])
     backlog, earlier = _mean(messages[late]), _mean(messages[before])
     pace = (earlier - backlog) / (quarter * run.probe)
     remaining = 0.0 if backlog <= normal else ((backlog - normal) / pace if pace > 0 else inf)
