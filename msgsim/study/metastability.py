@@ -160,9 +160,11 @@ def metastability(
 
     The scenario and its twin without triggers run side by side. A queue returns if, in the last quarter of the time
     after its triggers, its mean number of messages is not above the highest reading of the twin in the last half, and
-    no more of them are lost. If it does not, both go on for as long again, and again, up to `patience` times the first time, or until
-    another trigger begins. A queue that would be back within as long as it was looked at is recovering; one that is not
-    even falling that fast is metastable. If the twin's queue grows by itself, the queue is overloaded.
+    no more of them are lost. If it does not, both go on for as long again, and again, up to `patience` times the first
+    time, or until another trigger begins. A queue that would be back within as long as it was looked at is recovering;
+    one that is not even falling that fast is metastable. If the twin's queue grows by itself, the queue is overloaded.
+
+    A handler that remembers something must do so by its context: the runs go on side by side, with the same function.
 
     Args:
         scenario: with triggers that go away (see `triggers`).

@@ -120,6 +120,14 @@ def test_what_is_lost_is_not_back_to_normal() -> None:
     assert str(verdict).endswith(f"{100 * trial.lost:.1f} % of the messages are lost instead of 0.0 %")
 
 
+def test_normal_is_what_the_twin_has_at_that_time() -> None:
+    """600 messages come at the beginning, with and without the spike, and take the workers six minutes."""
+    begins = ms.Steps([(0, 20), (30, 1)])
+    found = judged(trap(begins, timeout=60, batch_size=1, spike=ms.Spike(at=600, height=10, hold=10)))
+    assert found.state == RETURNS
+    assert found.trials[0].normal < 30
+
+
 def test_where_nothing_comes_any_more_it_returns() -> None:
     verdict = judged(trap(0, timeout=60, batch_size=1, count=90))
     assert verdict.state == RETURNS
