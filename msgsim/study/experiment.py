@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+import msgsim
 from msgsim.declare import as_float, as_int, check_number, copied, instance, number
 from msgsim.errors import DeclarationError, StudyError, UnknownName
 from msgsim.metrics import COUNTER, GAUGE
@@ -306,6 +307,7 @@ class Experiment:
     def identity(self) -> dict[str, str]:
         """What all runs of a results file have in common."""
         return {
+            "msgsim": msgsim.__version__,
             "scenario": _written(self.scenario) if not self.alternatives else "several",
             "horizon": repr(self.length),
             "warm-up": repr(self.scenario.warm_up if self.warm_up is None else self.warm_up),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import inf, isfinite, log
 from os import PathLike
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -29,6 +30,9 @@ LOOKS = 6
 
 WIDE = 10.0
 """From this ratio of the bounds on, first looks are spread by ratio and not by difference."""
+
+WIDTH = 100
+"""Of the conclusion as text [characters]."""
 
 FINE = 0.01
 """Of what is no whole number, the answer is found to within this share of the range."""
@@ -114,12 +118,12 @@ class Plan:
         return f"<Plan {self.find}={'none' if self.value is None else brief(self.value)}: {self.objective}>"
 
     def __str__(self) -> str:
-        return f"{as_text(_HEADS, self._cells())}\n\n{self.conclusion}\n"
+        return f"{as_text(self._heads(), self._cells())}\n\n{fill(self.conclusion, WIDTH)}\n"
 
     def _repr_html_(self) -> str:
         from html import escape  # noqa: PLC0415 - only here
 
-        return f"<p>{escape(self.conclusion)}</p>{as_html(_HEADS, self._cells(), self.find)}"
+        return f"<p>{escape(self.conclusion)}</p>{as_html(self._heads(), self._cells(), str(self.objective))}"
 
     @property
     def conclusion(self) -> str:
@@ -190,21 +194,19 @@ class Plan:
             if trial.value != self.value and not self._is_better(trial.value) and trial.verdict.missed
         ]
 
+    def _heads(self) -> list[str]:
+        terms = [f"{term.statistic}({term.entity}.{term.metric})" for term in self.objective.terms]
+        return [self.find, *terms, str(self.objective) if len(terms) == 1 else "all of them"]
+
     def _cells(self) -> list[list[str]]:
         return [
             [
-                f"{self.find}={brief(trial.value)}",
-                "; ".join(
-                    f"{term.statistic}({term.entity}.{term.metric}) = {str(estimate).partition(' (')[0]}"
-                    for term, estimate in trial.verdict.terms
-                ),
-                trial.state + (" <-" if trial.value == self.value else ""),
+                brief(trial.value),
+                *(str(estimate).partition(" (")[0] for estimate in trial.verdict.estimates),
+                ("-> " if trial.value == self.value else "") + trial.state,
             ]
             for trial in self.table
         ]
-
-
-_HEADS = ("value", "estimate", "objective")
 
 
 def plan(

@@ -43,6 +43,19 @@ def test_the_example_prints_what_is_shown() -> None:
     assert sink.getvalue() == shown
 
 
+@pytest.mark.slow
+def test_the_plan_is_what_is_shown() -> None:
+    """It goes on with the scenario of the first example."""
+    (_, first) = next(block for block in BLOCKS if block[0] == "python")
+    ((_, source), (_, shown)) = next(pair for pair in pairwise(BLOCKS) if "ms.plan(" in pair[0][1])
+    sink = StringIO()
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(first.partition("for count in")[0], "README.md", "exec"), names)  # noqa: S102 - our own source
+    with redirect_stdout(sink):
+        exec(compile(source, "README.md", "exec"), names)  # noqa: S102 - our own source
+    assert sink.getvalue().split("\n") == [*shown.split("\n")[:-1], "", ""]
+
+
 def test_the_machine_finds_what_is_told() -> None:
     from hypothesis import settings
 
