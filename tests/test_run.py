@@ -3,11 +3,13 @@ import io
 import json
 import pickle
 import pickletools
+import sys
 from array import array
 from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, fsum, isnan
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -120,6 +122,19 @@ def test_a_quantile_is_an_order_statistic(values: list[float], q: str) -> None:
 def test_a_share_of_a_hundred_is_that_many(q: float, rank: int) -> None:
     shuffled = [float(n * 37 % 101) for n in range(1, 101)]
     assert made(waiting_time=shuffled).quantile("q", "waiting_time", q) == rank
+
+
+def test_order_is_the_same_with_numpy_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    values = [0.3, 0.1, 2.0**-1074, 0.0, 1e300, 0.2, 0.1]
+    found = []
+    for modules in (sys.modules | {"numpy": np}, {name: each for name, each in sys.modules.items() if name != "numpy"}):
+        monkeypatch.setattr("msgsim.run.sys", SimpleNamespace(modules=modules))
+        run = made(waiting_time=values)
+        found.append([run.quantile("q", "waiting_time", share / 20) for share in range(21)])
+        assert list(run.samples("q", "waiting_time")) == values
+    assert found[0] == found[1]
 
 
 def test_the_quantile_of_a_gauge_is_over_the_probes_after_the_warm_up() -> None:

@@ -1,6 +1,33 @@
-"""Who makes the runs of a study: this process, joblib's workers, or any executor of `concurrent.futures`."""
+"""Who makes the runs of a study: this process, joblib's workers, or any executor of `concurrent.futures`.
 
-from collections.abc import Callable, Sequence
+The numbers are the same in every case. On this machine:
+
+    study = experiment.run()  # worker processes on all cores, if the work is worth it
+    study = experiment.run(ProcessPoolExecutor(4))  # any executor of concurrent.futures
+
+On a Dask cluster, this machine's or one on Kubernetes (`pip install 'msgsim[dask]' dask-kubernetes`, and the operator
+that it comes with in the cluster). The image must have msgsim in the version that is used here:
+
+    from dask.distributed import Client
+    from dask_kubernetes.operator import KubeCluster
+
+    with KubeCluster(name="studies", image="registry.example.com/msgsim:1", n_workers=20) as cluster:
+        study = experiment.run(Client(cluster), results="study.sqlite")
+
+On a Ray cluster, through its backend for joblib (`pip install ray`). Ray hands over results in rounds, of a few runs
+for each of its cores, and so they are saved:
+
+    import joblib
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    with joblib.parallel_config("ray"):
+        study = experiment.run("joblib", results="study.sqlite")
+
+The results file is written here, by this process alone: workers need no disk that they share.
+"""
+
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from time import perf_counter
 from typing import Any
@@ -12,8 +39,13 @@ from msgsim.study.jobs import Failure, Job, Outcome, perform
 Save = Callable[[Job, Outcome | Failure], bool]
 """Takes what came back; False says that no more is wanted."""
 
+_Placed = tuple[tuple[int, int], Outcome | Failure]
+
 WORTH_IT = 1.0
 """Work shorter than this is done here: to start workers takes about as long [s]."""
+
+ROUND = 4
+"""Runs for each worker between two looks at the results, where these come in rounds."""
 
 ATTEMPTS = 3
 """So often in a row may all workers die without one run having finished."""
@@ -70,7 +102,7 @@ def _here(jobs: Sequence[Job], save: Save, worth: float = float("inf")) -> Seque
 
 def _with_joblib(jobs: Sequence[Job], options: dict[str, Any], save: Save) -> None:
     try:
-        from joblib import Parallel, delayed  # noqa: PLC0415 - an extra, and not light
+        import joblib  # noqa: PLC0415 - an extra, and not light
         from joblib.externals.loky.process_executor import BrokenProcessPool  # noqa: PLC0415 - the same
     except ImportError as missing:
         raise MissingExtra("joblib", "study") from missing
@@ -78,9 +110,7 @@ def _with_joblib(jobs: Sequence[Job], options: dict[str, Any], save: Save) -> No
     deaths = 0
     while left:
         before = len(left)
-        results = Parallel(return_as="generator_unordered", **options)(
-            delayed(_placed)(job) for job in list(left.values())
-        )
+        results = _results(joblib, list(left.values()), options)
         try:
             for place, outcome in results:
                 if not save(left.pop(place), outcome):
@@ -96,7 +126,20 @@ def _with_joblib(jobs: Sequence[Job], options: dict[str, Any], save: Save) -> No
                 results.close()
 
 
-def _placed(job: Job) -> tuple[tuple[int, int], Outcome | Failure]:
+def _results(joblib: Any, jobs: Sequence[Job], options: dict[str, Any]) -> Generator[_Placed, None, None]:
+    """Places and outcomes as they come, or in rounds from a backend that returns nothing before all is done."""
+    calls = [joblib.delayed(_placed)(job) for job in jobs]
+    try:
+        parallel = joblib.Parallel(return_as="generator_unordered", **options)
+    except ValueError:
+        size = ROUND * joblib.effective_n_jobs(options.get("n_jobs"))
+        for first in range(0, len(calls), size):
+            yield from joblib.Parallel(**options)(calls[first : first + size])
+    else:
+        yield from parallel(calls)
+
+
+def _placed(job: Job) -> _Placed:
     """A run, with its place: workers return them in any order."""
     return job.place, perform(job)
 

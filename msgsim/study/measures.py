@@ -1,6 +1,7 @@
 """What a study keeps of a run: every statistic of every metric, as plain numbers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from msgsim.errors import UnknownName, no_such
 from msgsim.metrics import CATALOGUE, SAMPLE
@@ -25,6 +26,8 @@ def measures(run: Run, prices: Prices | None = None) -> dict[Key, float]:
     Returns:
         By entity and "METRIC.STATISTIC"; NaN where there was nothing to look at.
     """
+    with suppress(ImportError):
+        import numpy as np  # noqa: F401, PLC0415 - a run sorts by it if it is there, in a seventh of the time
     found = {
         (entity, f"{metric.name}.{statistic}"): float(run.stat(entity, metric.name, statistic))
         for entity, record in run.records.items()

@@ -52,6 +52,31 @@ def test_what_joblib_is_told_to_use(experiment: ms.Experiment, table: str) -> No
     assert experiment.run("joblib", n_jobs=1).to_csv() == table
 
 
+def test_a_backend_of_joblib_that_returns_nothing_before_all_is_done(
+    experiment: ms.Experiment, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import joblib
+    from joblib._parallel_backends import ThreadingBackend
+
+    class AsRay(ThreadingBackend):  # type: ignore[misc, unused-ignore]
+        supports_return_generator = False
+
+    joblib.register_parallel_backend("as-ray", AsRay)
+    monkeypatch.setattr(executors, "ROUND", 2)
+    seen = []
+
+    def two_rounds(done: int, _wanted: int) -> bool:
+        seen.append(done)
+        return done < 3
+
+    with joblib.parallel_config("as-ray", n_jobs=1):
+        assert experiment.run("joblib").to_csv() == table
+        study = experiment.run("joblib", progress=two_rounds)
+    assert study.interrupted
+    assert seen == [0, 1, 2, 3]
+    assert list(study.outcomes) == [(0, 0), (0, 1), (1, 0)]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_dask(experiment: ms.Experiment, table: str) -> None:
