@@ -15,6 +15,7 @@ from msgsim.study.metastability import (
     Metastability,
     Prognosis,
     Trial,
+    _grows,
     metastability,
 )
 
@@ -91,6 +92,20 @@ def test_what_grows_without_a_spike_is_overloaded() -> None:
     assert verdict.state == OVERLOADED
     assert "it grows without them, too" in str(verdict)
     assert verdict.until == 900
+
+
+@pytest.mark.parametrize(
+    ("quarters", "grows"),
+    [
+        ((10, 30, 50, 70), True),
+        ((10, 50, 30, 70), False),  # it comes and goes
+        ((30, 40, 50, 59), False),
+        ((0, 1, 2, 10), False),
+        ((0, 1, 2, 11), True),
+    ],
+)
+def test_growth_goes_on(quarters: tuple[float, ...], grows: bool) -> None:
+    assert _grows([float(each) for each in quarters for _ in range(5)]) is grows
 
 
 def test_what_is_lost_is_not_back_to_normal() -> None:

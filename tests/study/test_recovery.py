@@ -169,6 +169,24 @@ def test_triggers_may_be_given() -> None:
     assert two[1].peak == recovery.peak
 
 
+def test_what_comes_within_as_long_as_the_trigger_lasted_is_part_of_it() -> None:
+    """40 messages more come 50 s after the end; without them nothing happens."""
+    rate = ms.Trace([20] * 25 + [60] + [20] * 14, width=10)
+    run = ran(fluid(rate, visibility_timeout=10))
+    [long] = recoveries(run, "q", at=(100, 200))
+    assert long.drain_time == pytest.approx(70, abs=10)
+    assert long.peak > 15
+    [short] = recoveries(run, "q", at=(190, 200))
+    assert (short.drain_time, short.recovery_time, short.peak) == (0, 0, 0)
+
+
+def test_what_was_before_the_warm_up_is_not_normal() -> None:
+    rate = ms.Trace([100, 100] + [20] * 13 + [80, 80] + [20] * 23, width=10)
+    scenario = fluid(rate)
+    assert recoveries(ran(scenario), "q", at=(150, 170))[0].normal > 100
+    assert recoveries(ran(scenario, warm_up=120), "q", at=(150, 170))[0].normal == 4
+
+
 def test_between_two_readings_the_next_one_is_the_peak(spiked: Run) -> None:
     first, second = recoveries(spiked, "q", at=[161, 162])
     assert first.peak == second.peak == spiked.series("q", "visible")[1][33]

@@ -44,6 +44,8 @@ def test_a_spike_disturbs_its_queue_and_what_is_behind_it() -> None:
         ms.Steps([(0, 5)]),
         ms.Steps([(0, 5), (60, 2)]),
         ms.Spike(at=3600, height=5, hold=10),
+        ms.Steps([(0, 1), (3600, 5), (3700, 1)]),
+        ms.Ramp(start=3600, end=3700, from_rate=1, to_rate=2),
     ],
 )
 def test_what_is_no_disturbance(rate: RateCurve | float) -> None:
@@ -76,6 +78,8 @@ def test_triggers_that_overlap_or_touch_are_one() -> None:
     rate = sum([ms.Spike(at=at, height=1, hold=hold) for at, hold in ((50, 50), (100, 50), (20, 99))], ms.Constant(1))
     paths = ("traffic.t.rate.3", "traffic.t.rate.1", "traffic.t.rate.2")
     assert triggers(scenario(rate), 3600)["q"] == [Trigger(start=20, end=150, paths=paths)]
+    touching = ms.Spike(at=50, height=1, hold=50) + ms.Spike(at=100, height=1, hold=50)
+    assert spans(triggers(scenario(touching), 3600)["q"]) == [(50, 150)]
     apart = ms.Spike(at=50, height=1, hold=50) + ms.Spike(at=100.001, height=1, hold=50)
     assert len(triggers(scenario(apart), 3600)["q"]) == 2
 
@@ -109,6 +113,12 @@ def test_changes_for_good_are_over_when_they_are_complete() -> None:
     assert spans(triggers(scenario(ramp), 70)["q"]) == [(60, 70)]
     both = triggers(scenario(ramp + ms.Steps([(0, 1), (80, 4), (100, 1)])), 3600)["q"]
     assert [(each.start, each.end, each.lasting) for each in both] == [(60, 100, True)]
+
+
+def test_a_change_for_good_within_a_spike_remains_one() -> None:
+    rate = ms.Spike(at=50, height=1, hold=50) + ms.Steps([(0, 1), (80, 2)])
+    [both] = triggers(scenario(rate), 3600)["q"]
+    assert (both.start, both.end, both.lasting) == (50, 100, True)
 
 
 def test_fewer_workers_are_a_trigger() -> None:
