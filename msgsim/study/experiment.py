@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-import msgsim
 from msgsim.declare import as_float, as_int, check_number, copied, instance, number
 from msgsim.errors import DeclarationError, StudyError, UnknownName
 from msgsim.metrics import COUNTER, GAUGE
@@ -21,7 +20,7 @@ from msgsim.study.measures import Key
 from msgsim.study.prices import Prices, load_prices
 from msgsim.study.results import Study
 from msgsim.study.sequential import grown, needed
-from msgsim.study.store import ResultsFile
+from msgsim.study.store import ResultsFile, release
 from msgsim.study.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -307,7 +306,7 @@ class Experiment:
     def identity(self) -> dict[str, str]:
         """What all runs of a results file have in common."""
         return {
-            "msgsim": msgsim.__version__,
+            "msgsim": release(),
             "scenario": _written(self.scenario) if not self.alternatives else "several",
             "horizon": repr(self.length),
             "warm-up": repr(self.scenario.warm_up if self.warm_up is None else self.warm_up),

@@ -1,4 +1,5 @@
 import sqlite3
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import attrs
@@ -169,3 +170,17 @@ def test_the_study_that_met_a_full_disk_has_what_was_finished(
     with pytest.raises(StudyError, match="full") as caught:
         experiment.run("sequential", results=tmp_path / "study.sqlite")
     assert len(caught.value.study.outcomes) == 1  # type: ignore[attr-defined]
+
+
+def test_runs_of_another_version_are_refused(
+    experiment: ms.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment.run("sequential", results=path)
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("msgsim.study.store.version", missing)
+    with pytest.raises(StudyError, match=r"its msgsim is .*, not an unknown one"):
+        experiment.run("sequential", results=path)
