@@ -21,6 +21,7 @@ from msgsim.study.measures import Key, find
 from msgsim.study.objectives import Objective, parse
 from msgsim.study.pareto import front
 from msgsim.study.verdicts import Verdict, judged
+from msgsim.study.vocabulary import WHOLE
 from msgsim.writing import write_whole
 
 if TYPE_CHECKING:
@@ -143,6 +144,23 @@ class Study:
             values = {key: self._values(place, *key) for key in parsed.check(self.points[place].scenario).keys}
             verdicts.append(judged(parsed, self.points[place], values, confidence))
         return verdicts
+
+    def cheapest(
+        self, objective: str | Objective, cost: Key = (WHOLE, "cost_per_month.final"), *, confidence: float = 0.95
+    ) -> Verdict | None:
+        """The design point that costs least among those that meet an objective; None if no one does.
+
+        Args:
+            objective: such as "p99(emails.sojourn_time) < 60".
+            cost: the measure of which less is better, as (entity, measure).
+            confidence: of the intervals.
+
+        Raises:
+            UnknownName, DeclarationError: the objective is not one, or there is no such measure.
+            MissingExtra: scipy is not installed.
+        """
+        met = [verdict for verdict in self.judge(objective, confidence=confidence) if verdict.met]
+        return min(met, key=lambda each: self.estimate(*cost, each.point.levels).value, default=None)
 
     def compare(
         self,

@@ -214,3 +214,15 @@ def test_the_front(desk: ms.Scenario) -> None:
     assert axes.get_xlabel() == "*.pay"
     with pytest.raises(DeclarationError, match="two or more"):
         study.front(wait)
+
+
+def test_the_cheapest_that_meets_an_objective(study: Study) -> None:
+    every = study.judge("total(q.sent) >= 1")
+    costs = [study.estimate("*", "cost_per_month.final", each.point.levels).value for each in every]
+    found = study.cheapest("total(q.sent) >= 1")
+    assert found is not None
+    assert study.estimate("*", "cost_per_month.final", found.point.levels).value == min(costs)
+    idle = study.cheapest("total(q.sent) >= 1", ("w", "utilization.mean"))
+    assert idle is not None
+    assert idle.point.levels == {COUNT: 3}
+    assert study.cheapest("total(q.sent) < 1") is None
