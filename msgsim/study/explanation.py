@@ -56,7 +56,7 @@ class Explanation:
 
     Attributes:
         queue: its name.
-        arrival_rate: deliveries to workers, which repeat what fails [1/s].
+        arrival_rate: of messages, times the deliveries that each takes [1/s]: what workers would have to do.
         service_time: the mean over its workers [s].
         service_cv: standard deviation of the service time over its mean.
         servers: workers, on average.
@@ -95,7 +95,7 @@ class Explanation:
 
     def _title(self) -> str:
         return (
-            f"{self.queue}: {significant(self.arrival_rate)} deliveries/s to {significant(self.servers)} workers, "
+            f"{self.queue}: {significant(self.arrival_rate)} deliveries/s for {significant(self.servers)} workers, "
             f"{duration(self.service_time)} each (cv {_shown(significant, self.service_cv)})"
         )
 
@@ -112,7 +112,7 @@ def _shown(show: Callable[[float], str], value: float) -> str:
 def explain(run: Run, queue: str) -> Explanation:
     """Put a run and the closed forms of its averages beside each other.
 
-    M/M/c and G/G/c get the run's mean rate of deliveries, its mean number of workers, and the declared service times;
+    M/M/c and G/G/c get the run's mean rate, its mean number of workers, and the declared service times;
     `fluid` gets the backlog at each trigger's end, and what the workers can handle beyond the rate before the first.
     What the forms leave out explains the rest: `ignored` names it.
 
@@ -148,7 +148,8 @@ class _Comparison:
         self.deliveries = self._gained("received")
         if not self.deliveries:
             raise DeclarationError(f"queues.{queue}", "nothing was received after the warm-up: nothing to explain")
-        self.rate = self.deliveries / self.span
+        self.times_each = self.deliveries / max(1.0, self.deliveries - self._gained("redelivered"))
+        self.rate = self.times_each * self.arrivals / self.span
         self.servers = sum(run.mean(name, "count") for name in self.pools)
         self.service_time, self.service_cv = self._service()
         self.reach = Reach(run.scenario)
@@ -235,8 +236,9 @@ class _Comparison:
         end = bisect_right(times, start) - 1
         if end <= self.begin:
             return self.rate
-        received = self.run.series(self.name, "received")[1]
-        return float(received[end] - received[self.begin]) / (times[end] - times[self.begin])
+        sent, moved = (self.run.series(self.name, metric)[1] for metric in ("sent", "moved_in"))
+        came = float(sent[end] + moved[end] - sent[self.begin] - moved[self.begin])
+        return self.times_each * came / (times[end] - times[self.begin])
 
     # ---------------------------------------------------------------- reasons
 

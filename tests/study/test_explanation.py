@@ -1,11 +1,11 @@
-from math import isnan
+from math import inf, isnan
 from typing import Any
 
 import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, UnknownName
-from msgsim.study.closed_forms import MMc, fluid_drain
+from msgsim.study.closed_forms import GGc, MMc, fluid_drain
 from msgsim.study.explanation import FLUID, GENERAL, MARKOVIAN, Explanation, explain
 
 
@@ -29,9 +29,9 @@ def explained(given: ms.Scenario, until: float = 200, warm_up: float = 20) -> Ex
 def test_run_and_forms_stand_side_by_side() -> None:
     run = ms.simulate(scenario(), until=400, warm_up=100, probe=20)
     made = explain(run, "q")
-    times, received = run.series("q", "received")
+    times, sent = run.series("q", "sent")
     assert times[5] == 100
-    assert made.arrival_rate == pytest.approx((received[-1] - received[5]) / 300)
+    assert made.arrival_rate == pytest.approx((sent[-1] - sent[5]) / 300)
     assert (made.servers, made.service_time, made.service_cv) == (3, 1, pytest.approx(1))
     exact = MMc(arrival_rate=made.arrival_rate, service_time=1, servers=3)
     lines = {line.quantity: line for line in made.lines}
@@ -90,7 +90,43 @@ def test_before_anything_is_done_pools_count_alike() -> None:
     assert "no message was deleted after the warm-up" in made.ignored
 
 
+def test_what_fails_comes_again() -> None:
+    run = ms.simulate(scenario(failure_rate=0.5), until=400, probe=10)
+    each = run.total("q", "received") / (run.total("q", "received") - run.total("q", "redelivered"))
+    assert each > 1.5
+    assert explain(run, "q").arrival_rate == pytest.approx(each * run.total("q", "sent") / 400)
+
+
+def test_workers_that_cannot_keep_up_do_not_hide_it() -> None:
+    made = explained(scenario(5), 200, 0)
+    assert made.arrival_rate == pytest.approx(5, rel=0.1)
+    assert {line.quantity: line for line in made.lines}["mean waiting_time"].forms[MARKOVIAN] == inf
+
+
+def test_regular_arrivals_wait_less() -> None:
+    made = explained(scenario(2, traffic={"process": "regular"}), 400, 100)
+    general = GGc(arrival_rate=made.arrival_rate, service_time=1, servers=3, service_cv=1, arrival_cv=0)
+    lines = {line.quantity: line for line in made.lines}
+    assert lines["mean waiting_time"].forms[GENERAL] == pytest.approx(general.waiting_time)
+
+
+def test_what_does_not_vary_has_no_variance() -> None:
+    assert explained(scenario(service_time=0.05)).service_cv == 0
+
+
 # ---------------------------------------------------------------- reasons
+
+
+def test_few_unfinished_messages_are_not_worth_a_word() -> None:
+    run = ms.simulate(scenario(traffic={"process": "regular"}, service_time=1), until=400, warm_up=20, probe=10)
+    assert run.final("q", "in_flight") > 0
+    assert not any("unfinished" in each for each in explain(run, "q").ignored)
+
+
+def test_where_there_is_no_steady_state_the_beginning_does_not_matter() -> None:
+    ignored = explained(scenario(5), 200, 0).ignored
+    assert any("there is no steady state" in each for each in ignored)
+    assert not any("empty queue" in each for each in ignored)
 
 
 @pytest.mark.parametrize(
