@@ -41,6 +41,27 @@ def brief(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def labels(points: Iterable[Point]) -> list[str]:
+    """Points in few letters, for pictures: of a path its end, if that tells it from the others.
+
+    >>> from msgsim import Scenario
+    >>> labels([Point({"alternative": "now", "workers.w.count": 3}, Scenario(horizon=1.0))])
+    ['now, count=3']
+    """
+    every = list(points)
+    paths = list(dict.fromkeys(path for point in every for path in point.levels))
+    ends = [path.rpartition(".")[2] for path in paths]
+    names = {path: end if ends.count(end) == 1 else path for path, end in zip(paths, ends, strict=True)}
+    return [
+        ", ".join(_labelled(names[path], value) for path, value in point.levels.items()) or str(point)
+        for point in every
+    ]
+
+
+def _labelled(name: str, value: object) -> str:
+    return brief(value) if name == ALTERNATIVE else f"{name}={brief(value)}"
+
+
 def grid(
     alternatives: Mapping[str, Scenario],
     samples: Sequence[Mapping[str, Any]],

@@ -29,6 +29,9 @@ MOST_TRIGGERS = 5
 ROUNDING = 1e-12
 """A squared coefficient of variation below this is 0."""
 
+BRIEFEST = 0.001
+"""Times below this are none that anybody measures [s]."""
+
 ALIKE = 0.01
 """Rates and times that differ by less than this share are the same."""
 
@@ -50,7 +53,7 @@ class Line:
     show: Callable[[float], str]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Explanation:
     """What a run and closed forms say of a queue.
 
@@ -71,6 +74,9 @@ class Explanation:
     servers: float
     lines: Sequence[Line]
     ignored: Sequence[str]
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.queue}: {len(self.lines)} numbers, {len(self.ignored)} reasons>"
 
     def __str__(self) -> str:
         rows = [("", "simulated", *FORMS), *self._rows()]
@@ -103,6 +109,10 @@ class Explanation:
         for line in self.lines:
             forms = (_shown(line.show, line.forms[form]) if form in line.forms else "" for form in FORMS)
             yield line.quantity, _shown(line.show, line.simulated), *forms
+
+
+def _time(seconds: float) -> str:
+    return f"< {duration(BRIEFEST)}" if 0 < seconds < BRIEFEST else duration(seconds)
 
 
 def _shown(show: Callable[[float], str], value: float) -> str:
@@ -206,24 +216,24 @@ class _Comparison:
         waited = sum(wait > 0 for wait in waits) / len(waits) if waits else nan
         yield Line("share that waits", waited, {MARKOVIAN: exact.delay_probability}, share)
         both = {MARKOVIAN: exact.waiting_time, GENERAL: general.waiting_time}
-        yield Line("mean waiting_time", run.mean(name, "waiting_time"), both, duration)
+        yield Line("mean waiting_time", run.mean(name, "waiting_time"), both, _time)
         for statistic, q in (("p90", 0.9), ("p99", 0.99)):
             both = {MARKOVIAN: exact.waiting_time_quantile(q), GENERAL: general.waiting_time_quantile(q)}
-            yield Line(f"{statistic} waiting_time", run.quantile(name, "waiting_time", q), both, duration)
+            yield Line(f"{statistic} waiting_time", run.quantile(name, "waiting_time", q), both, _time)
         both = {MARKOVIAN: exact.sojourn_time, GENERAL: general.sojourn_time}
-        yield Line("mean sojourn_time", run.mean(name, "sojourn_time"), both, duration)
+        yield Line("mean sojourn_time", run.mean(name, "sojourn_time"), both, _time)
         yield Line(
             "p99 sojourn_time",
             run.quantile(name, "sojourn_time", 0.99),
             {MARKOVIAN: exact.sojourn_time_quantile(0.99)},
-            duration,
+            _time,
         )
         found = recoveries(run, name)[:MOST_TRIGGERS]
         if found:
             surplus = self.servers / self.service_time - self._rate_before(found[0].trigger.start)
             for each in found:
                 drained = {FLUID: fluid_drain(self._backlog_at(each.trigger.end), surplus)}
-                yield Line(f"drain_time after {duration(each.trigger.end)}", each.drain_time, drained, duration)
+                yield Line(f"drain_time after {duration(each.trigger.end)}", each.drain_time, drained, _time)
 
     def _backlog_at(self, end: float) -> float:
         """At the last reading until an instant."""

@@ -10,7 +10,7 @@ from msgsim.scenario import Scenario
 from msgsim.study.costs import ledger
 from msgsim.study.prices import Prices
 from msgsim.study.recovery import derived_values, statistic_of
-from msgsim.study.vocabulary import OFFERED, Vocabulary
+from msgsim.study.vocabulary import OFFERED, WHOLE, Vocabulary
 
 Key = tuple[str, str]
 """An entity and a measure of it, such as ("emails", "sojourn_time.p99")."""
@@ -66,6 +66,13 @@ def find(columns: Mapping[Key, int], entity: str, measure: str) -> int:
         raise UnknownName(f"{entity} has no measure {measure!r}; of {metric} there are: {', '.join(those)}")
     metrics = dict.fromkeys(name.partition(".")[0] for name in offered)
     raise UnknownName(no_such(f"metric of {entity}", metric, metrics))
+
+
+def titled(scenario: Scenario, entity: str, measure: str) -> str:
+    """A measure and its unit, for the axis of a picture."""
+    unit = unit_of(scenario, entity, measure)
+    name = measure if entity == WHOLE else f"{entity}.{measure}"
+    return f"{name} [{unit}]" if unit not in {"", "1"} else name
 
 
 def unit_of(scenario: Scenario, entity: str, measure: str) -> str:

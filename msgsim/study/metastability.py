@@ -70,7 +70,7 @@ class Trial:
     twin_lost: float
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Prognosis:
     """Whether one queue returns to normal.
 
@@ -94,6 +94,9 @@ class Prognosis:
     def count(self, state: str) -> int:
         """How many replications ended in a state."""
         return sum(trial.state == state for trial in self.trials)
+
+    def __repr__(self) -> str:
+        return f"<Prognosis of {self.queue}: {self.state}>"
 
     def __str__(self) -> str:
         worst = max(self.trials, key=lambda trial: (STATES.index(trial.state), trial.backlog))
@@ -123,7 +126,7 @@ def _because(trial: Trial) -> str:
     return "".join(f"; {each}" for each in found)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Metastability:
     """Whether the queues of a scenario return to normal.
 
@@ -137,6 +140,10 @@ class Metastability:
     def state(self) -> str:
         """The worst of its queues'."""
         return max((each.state for each in self.queues.values()), key=STATES.index)
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{name} {each.state}" for name, each in self.queues.items())
+        return f"<Metastability: {states}>"
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.queues.values()))

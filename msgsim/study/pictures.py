@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from msgsim.formats import one_line
 from msgsim.plot import COLOURS, GREYS, WIDTH, Picture, short, style, time_unit
 from msgsim.run import quantile
-from msgsim.study.design import brief
+from msgsim.study.design import Point, brief, labels
 from msgsim.study.estimates import Estimate
 from msgsim.study.measures import unit_of
 from msgsim.study.objectives import Term, parse
@@ -32,7 +32,20 @@ WIDE = 10.0
 BANDS = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.35))
 """Of a fan chart: lower and upper quantile, and how dense the band is."""
 
+LETTER, LINE = 4.2, 10.0
+"""About the width and height of a letter in a label [points]."""
+
+_AROUND = tuple(
+    (sign * (4.0 + abs(dy) / 4), dy, align)
+    for dy in (3.0, -11.0, 14.0, -22.0, 25.0, 36.0)
+    for sign, align in ((1, "left"), (-1, "right"))
+)
+"""Where a label may stand: from its point [points], and which of its ends is there."""
+
 _BLUE, _RED, _GREEN = COLOURS[:3]
+
+_CURVES = [colour for colour in COLOURS if colour != _RED]
+"""Of curves: limits are red."""
 
 
 def over_points(study: "Study", entity: str, measure: str, objective: str | None, confidence: float) -> Picture:
@@ -40,26 +53,28 @@ def over_points(study: "Study", entity: str, measure: str, objective: str | None
     places = [point for point in study.points if study.measured(point.levels)]
     estimates = [study.estimate(entity, measure, point.levels, confidence=confidence) for point in places]
     limits = [term for term in parse(objective).terms if term.key == (entity, measure)] if objective else []
-    paths = list(dict.fromkeys(path for point in study.points for path in point.levels))
-    numbers = [point.levels.get(paths[0]) for point in places] if len(paths) == 1 else []
     unit = unit_of(study.points[0].scenario, entity, measure)
+    path, curves = _curves(places)
     with mpl.rc_context(style()):
-        if len(numbers) >= FEWEST and all(_is_number(number) for number in numbers):
+        if curves:
             picture = Picture(figsize=(WIDTH, HEIGHT + 0.6), layout="constrained")
             axes = picture.add_subplot()
-            _curve(axes, [float(number) for number in numbers if number is not None], estimates, _BLUE)
-            _scale(axes, [float(number) for number in numbers if number is not None], paths[0])
+            for (label, some), colour in zip(curves.items(), _CURVES, strict=False):
+                values = [places[place].levels[path] for place in some]
+                _curve(axes, values, [estimates[place] for place in some], colour, label)
+            _scale(axes, [point.levels[path] for point in places], path)
             axes.set_ylabel(unit)
+            _from_zero(axes, estimates)
             for term in limits:
                 axes.axhline(term.threshold, color=_RED, dashes=(4, 2), linewidth=1.0, label=str(term))
         else:
             picture = Picture(figsize=(WIDTH, 1.0 + FOREST_ROW * len(places)), layout="constrained")
             axes = picture.add_subplot()
-            _forest(axes, [str(point) for point in places], estimates)
+            _forest(axes, labels(places), estimates)
             axes.set_xlabel(unit)
             for term in limits:
                 axes.axvline(term.threshold, color=_RED, dashes=(4, 2), linewidth=1.0, label=str(term))
-        if limits:
+        if limits or len(curves) > 1:
             axes.legend()
         axes.set_title(f"{one_line(entity)}: {measure}, mean with {100 * confidence:.4g} % interval")
     return picture
@@ -74,7 +89,7 @@ def planner_curve(plan: "Plan") -> Picture:
         values = [trial.value for trial in plan.table]
         for place, (term, axes) in enumerate(zip(terms, rows, strict=True)):
             estimates = [trial.verdict.estimates[place] for trial in plan.table]
-            _curve(axes, values, estimates, GREYS[0])
+            _curve(axes, values, estimates, GREYS[0], "")
             for state, colour in (("met", _GREEN), ("not sure", COLOURS[5]), ("not met", _RED)):
                 chosen = [
                     (trial.value, estimate.value)
@@ -89,6 +104,7 @@ def planner_curve(plan: "Plan") -> Picture:
             _scale_up(axes, estimates, term)
             axes.set_ylabel(unit_of(plan.study.points[0].scenario, *term.key))
             axes.set_title(f"{term.statistic}({one_line(term.entity)}.{term.metric})")
+            _from_zero(axes, estimates)
             axes.legend()
         _scale(rows[-1], values, plan.find)
     return picture
@@ -118,12 +134,15 @@ def fan_chart(study: "Study", entity: str, metric: str, at: "At") -> Picture:
     return picture
 
 
-def front_chart(points: Sequence[tuple[str, float, float, bool]], names: tuple[str, str]) -> Picture:
+def front_chart(
+    points: Sequence[tuple[str, float, float, bool]], names: tuple[str, str], limits: Sequence[tuple[int, Term]] = ()
+) -> Picture:
     """Design points by two numbers that both should be small, and the ones that no other beats in both.
 
     Args:
         points: of each its label, both numbers, and whether it is on the front.
         names: of the numbers.
+        limits: terms of an objective, each with the number that it is about: 0 or 1.
     """
     with mpl.rc_context(style()):
         picture = Picture(figsize=(WIDTH, HEIGHT + 1.2), layout="constrained")
@@ -131,13 +150,17 @@ def front_chart(points: Sequence[tuple[str, float, float, bool]], names: tuple[s
         beaten = [(x, y) for _, x, y, first in points if not first]
         front = sorted((x, y, label) for label, x, y, first in points if first)
         if beaten:
-            axes.plot(*zip(*beaten, strict=True), "o", color=GREYS[1], label="beaten in both")
+            axes.plot(*zip(*beaten, strict=True), "o", color=GREYS[1], label="beaten")
         if front:
             axes.plot([x for x, *_ in front], [y for _, y, _ in front], "o-", color=_BLUE, label="front")
-        for x, y, label in front:
-            axes.annotate(label, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7.5)
+        for which, term in limits:
+            draw = axes.axhline if which else axes.axvline
+            draw(term.threshold, color=_RED, dashes=(4, 2), linewidth=1.0, label=str(term))
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
+        axes.xaxis.set_major_formatter(FuncFormatter(short))
+        axes.yaxis.set_major_formatter(FuncFormatter(short))
+        _label(axes, front)
         if points:
             axes.legend()
     return picture
@@ -146,7 +169,63 @@ def front_chart(points: Sequence[tuple[str, float, float, bool]], names: tuple[s
 # ---------------------------------------------------------------- inside
 
 
-def _curve(axes: Axes, values: Sequence[float], estimates: Sequence[Estimate], colour: str) -> None:
+def _curves(points: Sequence[Point]) -> tuple[str, dict[str, list[int]]]:
+    """The path whose numbers make curves, and for each curve its label and the places of its points, in order.
+
+    There is a curve for each combination of the other values. None if there are too many, or too few points on one.
+    """
+    paths = dict.fromkeys(path for point in points for path in point.levels)
+    sizes = {path: len({point.levels.get(path) for point in points}) for path in paths if _is_numeric(points, path)}
+    if not sizes:
+        return "", {}
+    path = max(sizes, key=sizes.__getitem__)
+    rest = [
+        Point({name: each for name, each in point.levels.items() if name != path}, point.scenario) for point in points
+    ]
+    curves: dict[str, list[int]] = {}
+    for place in sorted(range(len(points)), key=lambda place: float(points[place].levels[path])):
+        curves.setdefault(rest[place].key, []).append(place)
+    if len(curves) > len(_CURVES) or min(map(len, curves.values())) < FEWEST:
+        return path, {}
+    named = labels(rest) if len(curves) > 1 else [""] * len(points)
+    ordered = sorted(curves.values(), key=min)
+    return path, {named[some[0]]: some for some in ordered}
+
+
+def _is_numeric(points: Sequence[Point], path: str) -> bool:
+    return all(_is_number(point.levels.get(path)) for point in points)
+
+
+def _label(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """Write a label at each point, where there is room for it; none where there is not."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    wide, high = 72 * (WIDTH - 1), 72 * HEIGHT
+    taken: list[tuple[float, float, float, float]] = []
+    for x, y, label in points:
+        at, size = ((x - left) / (right - left) * wide, (y - bottom) / (top - bottom) * high), LETTER * len(label)
+        for dx, dy, align in _AROUND:
+            begin = at[0] + dx - (size if align == "right" else 0.0)
+            box = begin, at[1] + dy, begin + size, at[1] + dy + LINE
+            if box[0] >= 0 and box[2] <= wide and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                offset = (dx, dy)
+                axes.annotate(
+                    label, (x, y), offset, textcoords="offset points", ha=align, fontsize=7.5, in_layout=False
+                )
+                break
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _from_zero(axes: Axes, estimates: Sequence[Estimate]) -> None:
+    """Begin at 0 where all numbers are positive."""
+    if all(each.value >= 0 for each in estimates if isfinite(each.value)):
+        axes.set_ylim(bottom=0)
+
+
+def _curve(axes: Axes, values: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str) -> None:
     known = [(x, each) for x, each in zip(values, estimates, strict=True) if isfinite(each.value)]
     heights = [each.value for _, each in known]
     errors = [
@@ -154,7 +233,15 @@ def _curve(axes: Axes, values: Sequence[float], estimates: Sequence[Estimate], c
         [each.high - each.value if isfinite(each.high) else 0.0 for _, each in known],
     ]
     axes.errorbar(
-        [x for x, _ in known], heights, errors, fmt="o-", color=colour, markersize=4, capsize=3, linewidth=1.0
+        [x for x, _ in known],
+        heights,
+        errors,
+        fmt="o-",
+        color=colour,
+        markersize=4,
+        capsize=3,
+        linewidth=1.0,
+        label=label or None,
     )
 
 
@@ -193,9 +280,8 @@ def _ticks(values: Sequence[float]) -> list[float]:
 def _scale_up(axes: Axes, estimates: Sequence[Estimate], term: Term) -> None:
     """A logarithmic axis where the limit would be lost at the foot of the picture."""
     heights = [each.value for each in estimates if isfinite(each.value)]
-    if heights and term.threshold > 0 and max(heights) > 3 * WIDE * term.threshold:
+    if heights and term.threshold > 0 and max(heights) > WIDE * term.threshold:
         axes.set_yscale("symlog", linthresh=term.threshold)
-        axes.set_ylim(bottom=0)
 
 
 def _limit(term: Term) -> str:

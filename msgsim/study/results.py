@@ -14,10 +14,10 @@ import attrs
 from msgsim.declare import plain
 from msgsim.errors import AuditError, DeclarationError, UnknownName
 from msgsim.study.comparison import Comparison, compared
-from msgsim.study.design import Point, matching
+from msgsim.study.design import Point, labels, matching
 from msgsim.study.estimates import Estimate, mean_interval, quantile_interval, wilson
 from msgsim.study.jobs import Outcome
-from msgsim.study.measures import Key, find
+from msgsim.study.measures import Key, find, titled
 from msgsim.study.objectives import Objective, parse
 from msgsim.study.pareto import front
 from msgsim.study.verdicts import Verdict, judged
@@ -214,12 +214,13 @@ class Study:
             raise DeclarationError("front", f"{len(measures)} measures; allowed: two or more, as (entity, measure)")
         return front(self._means(measures))
 
-    def plot_front(self, x: Key, y: Key) -> "Figure":
+    def plot_front(self, x: Key, y: Key, *, objective: str | None = None) -> "Figure":
         """All design points by two measures of which less is better, and the front.
 
         Args:
             x: as (entity, measure), such as ("*", "cost_per_month.final").
             y: the same.
+            objective: draws the lines that it sets for the two.
 
         Raises:
             UnknownName: no such entity or measure.
@@ -228,8 +229,15 @@ class Study:
         from msgsim.study.pictures import front_chart  # noqa: PLC0415 - matplotlib is an extra
 
         first = [row[0] for row in self.front(x, y)]
-        rows = [(str(point), one, other, point in first) for point, one, other in self._means((x, y))]
-        return front_chart(rows, (".".join(x), ".".join(y)))
+        means = self._means((x, y))
+        rows = [
+            (label, one, other, point in first)
+            for label, (point, one, other) in zip(labels([row[0] for row in means]), means, strict=True)
+        ]
+        terms = parse(objective).terms if objective else ()
+        limits = [(which, term) for which, key in enumerate((x, y)) for term in terms if term.key == key]
+        names = (titled(self.points[0].scenario, *x), titled(self.points[0].scenario, *y))
+        return front_chart(rows, names, limits)
 
     def series(self, entity: str, metric: str, at: At = None) -> tuple["array[float]", "list[array[float]]"]:
         """Times of the readings [s], and the readings of each replication, of a gauge or counter that is kept.
@@ -300,8 +308,8 @@ class Study:
         sink = StringIO()
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerow([*self._names(), "replication", "entity", "metric", "value"])
-        for *labels, value in self.rows():
-            writer.writerow([*labels, repr(value)])
+        for *levels, value in self.rows():
+            writer.writerow([*levels, repr(value)])
         if path is not None:
             write_whole(path, sink.getvalue())
         return sink.getvalue()
@@ -358,7 +366,10 @@ class Study:
         return as_html(self, self._chosen(None), 0.95)
 
     def plot(self, entity: str, measure: str, *, objective: str | None = None, confidence: float = 0.95) -> "Figure":
-        """A measure over the design points, with its intervals: a curve over a varied number, else a forest plot.
+        """A measure over the design points, with its intervals: curves over a varied number, else a forest plot.
+
+        Of several numbers the one with the most values is the axis, and there is a curve for each combination of the
+        others, if these are few.
 
         Args:
             entity: its name; "*" for measures of the whole scenario.

@@ -4,7 +4,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, MissingExtra, UnknownName
-from msgsim.study.design import Point, grid, latin_hypercube, matching
+from msgsim.study.design import Point, grid, labels, latin_hypercube, matching
 
 
 def test_a_grid_has_every_combination_and_the_last_factor_changes_fastest(desk: ms.Scenario) -> None:
@@ -14,6 +14,12 @@ def test_a_grid_has_every_combination_and_the_last_factor_changes_fastest(desk: 
     assert points[1].scenario.workers["w"].batch_size == 10
     assert str(points[1]) == "workers.w.count=1, workers.w.batch_size=10"
     assert str(Point({}, desk)) == "as declared"
+
+
+def test_labels_are_as_long_as_it_takes_to_tell_paths_apart(desk: ms.Scenario) -> None:
+    levels = {"alternative": "now", "workers.w.count": 2, "queues.q.delay": 1.50, "queues.r.delay": None}
+    named = labels([Point(levels, desk), Point({}, desk)])
+    assert named == ["now, count=2, queues.q.delay=1.5, queues.r.delay=None", "as declared"]
 
 
 def test_the_key_of_a_point_does_not_depend_on_the_order_of_its_paths(desk: ms.Scenario) -> None:

@@ -193,6 +193,15 @@ def test_infinite_times_are_said_to_be() -> None:
     assert "<li>nothing that the run had</li>" in explained(scenario(), 400, 100)._repr_html_()
 
 
+def test_times_that_nobody_measures_are_called_short() -> None:
+    made = explained(scenario(count=12))
+    [wait] = [line for line in made.lines if line.quantity == "mean waiting_time"]
+    assert 0 < wait.forms["M/M/c"] < 1e-4
+    [row] = [line for line in str(made).splitlines() if line.startswith("mean waiting_time")]
+    assert "< 1.00 ms" in row
+    assert repr(made) == f"<Explanation of q: {len(made.lines)} numbers, {len(made.ignored)} reasons>"
+
+
 # ---------------------------------------------------------------- nonsense
 
 

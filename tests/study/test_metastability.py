@@ -264,5 +264,7 @@ def test_the_worst_is_what_counts() -> None:
     both = Metastability({"q": mixed, "a<b": good})
     assert both.state == METASTABLE
     assert str(both) == f"{mixed}\n{good}"
+    assert repr(both) == "<Metastability: q metastable, a<b returns>"
+    assert repr(good) == "<Prognosis of a<b: returns>"
     assert both._repr_html_().startswith("<p><strong>metastable</strong></p><ul><li>q: metastable in 1, ")
     assert "<li>a&lt;b: returns" in both._repr_html_()

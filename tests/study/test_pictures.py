@@ -47,12 +47,45 @@ def test_anything_else_makes_a_forest(desk: ms.Scenario) -> None:
         .run("sequential")
     )
     [axes] = study.plot("q", "visible.max", objective="max(q.visible) < 9").axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["alternative=now", "alternative=then"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["now", "then"]
     assert axes.get_xlabel() == "messages"
     assert len(_labels(axes)) == 1
     single = ms.Experiment(desk, replications=1, horizon=100.0, measure=lambda _: {"mine": 3.0}).run("sequential")
     [axes] = single.plot("*", "mine").axes
     assert axes.get_xlabel() == ""
+
+
+def test_two_numbers_make_a_curve_for_each_value_of_the_one_with_fewer(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(desk, replications=2, horizon=50.0)
+    study = experiment.vary("workers.w.batch_size", [10, 1]).vary(COUNT, [3, 1, 2]).run("sequential")
+    [axes] = study.plot("q", "visible.max").axes
+    assert _labels(axes) == ["batch_size=10", "batch_size=1"]
+    assert axes.get_xlabel() == COUNT
+    for batch_size, curve in zip((10, 1), axes.containers, strict=True):
+        points = [{COUNT: count, "workers.w.batch_size": batch_size} for count in (1, 2, 3)]
+        line = curve.lines[0]  # type: ignore[attr-defined]
+        assert list(line.get_xdata()) == [1, 2, 3]
+        assert list(line.get_ydata()) == [study.estimate("q", "visible.max", at).value for at in points]
+    assert axes.get_ylim()[0] == 0
+
+
+def test_negative_numbers_are_not_cut_off(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(
+        desk, replications=2, horizon=20.0, measure=lambda run: {"gain": -run.mean("w", "count")}
+    )
+    [axes] = experiment.vary(COUNT, [1, 2, 3]).run("sequential").plot("*", "gain").axes
+    assert axes.get_ylim()[0] < -3
+
+
+def test_too_many_curves_are_a_forest(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(desk, replications=2, horizon=20.0)
+    few = experiment.vary(COUNT, [1, 2]).vary("workers.w.batch_size", [1, 10]).run("sequential")
+    many = experiment.vary(COUNT, range(1, 7)).vary("workers.w.batch_size", range(1, 7)).run("sequential")
+    for study in (few, many):
+        [axes] = study.plot("q", "sent.total").axes
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        assert names[:2] == ["count=1, batch_size=1", f"count=1, batch_size={10 if study is few else 2}"]
+        assert len(names) == len(study.points)
 
 
 def test_what_has_no_value_is_left_out(study: Study) -> None:
@@ -94,7 +127,8 @@ def test_a_planners_curve(desk: ms.Scenario) -> None:
     assert f"answer: {plan.value}" in _labels(rows[0])
     assert "limit: < 60" in _labels(rows[1])
     assert rows[0].get_yscale() == "symlog", "the limit would be lost at the foot"
-    none = attrs.evolve(plan, value=None)
+    none = attrs.evolve(plan, value=None, table=[trial for trial in plan.table if not trial.met])
+    assert "met" not in _labels(none.plot().axes[0])
     assert not any(label.startswith("answer") for label in _labels(none.plot().axes[0]))
 
 
@@ -102,8 +136,19 @@ def test_a_front() -> None:
     points = [("a", 1.0, 9.0, True), ("b", 2.0, 9.0, False), ("c", 3.0, 4.0, True)]
     [axes] = front_chart(points, ("USD", "s")).axes
     assert [text.get_text() for text in axes.texts] == ["a", "c"]
-    assert _labels(axes) == ["beaten in both", "front"]
+    assert _labels(axes) == ["beaten", "front"]
     assert front_chart([], ("USD", "s")).axes[0].get_xlabel() == "USD"
+
+
+def test_labels_of_a_front_have_room_or_are_left_out() -> None:
+    crowd = [(f"one of many labels, {place}", 1 + place / 1000, 2 - place / 1000, True) for place in range(40)]
+    [axes] = front_chart([*crowd, ("far away, where the picture ends", 9.0, 1.0, True)], ("USD", "s")).axes
+    shown = [text.get_text() for text in axes.texts]
+    assert 3 < len(shown) < 20
+    assert shown[0] == "one of many labels, 0"
+    assert shown[-1] == "far away, where the picture ends"
+    assert axes.texts[0].get_horizontalalignment() == "left"
+    assert axes.texts[-1].get_horizontalalignment() == "right"
 
 
 def test_ticks_leave_room_for_their_labels() -> None:

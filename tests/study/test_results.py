@@ -211,7 +211,14 @@ def test_the_front(desk: ms.Scenario) -> None:
         assert beaten == [], point
     [axes] = study.plot_front(pay, wait).axes
     assert len(axes.texts) == len(rows)
-    assert axes.get_xlabel() == "*.pay"
+    assert axes.get_xlabel() == "pay"
+    assert axes.get_ylabel() == "q.sojourn_time.mean [s]"
+    [axes] = study.plot_front(
+        ("q", "visible.max"), wait, objective="mean(q.sojourn_time) < 3 and max(q.visible) < 9"
+    ).axes
+    limits = {str(line.get_label()): line for line in axes.lines}
+    assert list(limits["mean(q.sojourn_time) < 3"].get_ydata()) == [3, 3]
+    assert list(limits["max(q.visible) < 9"].get_xdata()) == [9, 9]
     with pytest.raises(DeclarationError, match="two or more"):
         study.front(wait)
 
