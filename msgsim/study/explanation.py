@@ -32,6 +32,9 @@ ROUNDING = 1e-12
 BRIEFEST = 0.001
 """Times below this are none that anybody measures [s]."""
 
+PILED = 0.1
+"""Of what is received, so much may have been there before."""
+
 ALIKE = 0.01
 """Rates and times that differ by less than this share are the same."""
 
@@ -101,7 +104,7 @@ class Explanation:
 
     def _title(self) -> str:
         return (
-            f"{self.queue}: {significant(self.arrival_rate)} deliveries/s for {significant(self.servers)} workers, "
+            f"{self.queue}: {significant(self.arrival_rate)} deliveries/s for {self.servers:.4g} workers, "
             f"{duration(self.service_time)} each (cv {_shown(significant, self.service_cv)})"
         )
 
@@ -336,7 +339,10 @@ class _Comparison:
             )
         elif not run.warm_up:
             yield "the run begins with an empty queue, and no warm-up leaves that out"
-        left = sum(run.final(name, metric) for metric in ("visible", "in_flight", "delayed"))
+        gauges = [run.series(name, metric)[1] for metric in ("visible", "in_flight", "delayed")]
+        early, left = (sum(values[place] for values in gauges) for place in (self.begin, -1))
+        if run.warm_up and early > PILED * self.deliveries:
+            yield f"{counted(early, 'message')} had piled up when the warm-up ended"
         gone = sum(run.total(name, metric) for metric in ("dead_lettered", "expired", "purged", "moved_out"))
         if left + gone > ALIKE * self.arrivals:
             yield (

@@ -170,6 +170,14 @@ def test_a_run_without_a_warm_up_begins_empty() -> None:
     assert "the run begins with an empty queue, and no warm-up leaves that out" in explained(scenario(), 60, 0).ignored
 
 
+def test_what_had_piled_up_is_named() -> None:
+    """50 messages come in the first 10 s, one worker takes 1 s for each and is in the middle of the twentieth."""
+    made = explained(scenario(ms.Steps([(0, 5), (10, 0)]), traffic={"process": "regular"}, count=1, service_time=1))
+    assert made.arrival_rate == 0
+    assert str(made).startswith("q: 0 deliveries/s for 1 workers, 1.00 s each (cv 0)")
+    assert "31 messages had piled up when the warm-up ended" in made.ignored
+
+
 def test_what_other_workers_send_is_not_poisson() -> None:
     given = ms.Scenario(
         queues={"first": ms.Queue(), "q": ms.Queue()},
