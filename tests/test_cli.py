@@ -76,7 +76,7 @@ def test_a_run_writes_its_files_and_says_where(small: str, tmp_path: Path, capsy
 
 
 def test_slices_change_nothing(small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "GROWTH", 1.5)
+    monkeypatch.setattr(cli.course, "GROWTH", 1.5)
     assert cli.main(["run", small, "--quiet", "--json", str(tmp_path / "a.json")]) == 0
     assert (tmp_path / "a.json").read_text() == ms.simulate(ms.load(small)).to_json()
 
@@ -106,7 +106,7 @@ def test_quiet_prints_nothing(small: str, capsys: Capture) -> None:
     ],
 )
 def test_durations_have_units(written: str, seconds: float) -> None:
-    assert cli._seconds("--until", written) == seconds
+    assert cli.options.seconds("--until", written) == seconds
 
 
 def test_options_reach_the_run(small: str, tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_warnings_are_lines(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_progress_is_shown_on_a_terminal(small: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "PATIENCE", 0)
-    monkeypatch.setattr(cli, "SLICE", 0)
-    monkeypatch.setattr(cli, "FIRST_SLICE", 0.05)
+    monkeypatch.setattr(cli.course, "PATIENCE", 0)
+    monkeypatch.setattr(cli.course, "SLICE", 0)
+    monkeypatch.setattr(cli.course, "FIRST_SLICE", 0.05)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert cli.main(["run", small]) == 0
     err = capsys.readouterr().err
@@ -243,7 +243,7 @@ def test_the_hash_seed_changes_no_byte(tmp_path: Path) -> None:
 def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(sys, "argv", ["msgsim", "examples"])
     with pytest.raises(SystemExit) as raised:
-        runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")
+        runpy.run_path(str(Path(ms.__file__).with_name("__main__.py")), run_name="__main__")
     assert raised.value.code == 0
     assert "order-processing" in capsys.readouterr().out
     assert import_module("msgsim.__main__").main is cli.main
@@ -302,20 +302,20 @@ def test_a_bill_that_cannot_be_written_is_a_line(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli, "write_whole", full)
+    monkeypatch.setattr(cli.options, "write_whole", full)
     path = tmp_path / "bill.json"
     assert cli.main(["cost", small, "--json", str(path)]) == 2
     assert one_line(capsys) == f"--json: {path}: cannot be written: No space left on device"
 
 
 def test_an_interrupted_run_has_a_bill(small: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    advance = cli._advance
+    advance = cli.cost.advance
 
     def stopped(simulation: ms.Simulation, end: float, stop: Any, bar: Any) -> bool:
         advance(simulation, end / 2, stop, bar)
         return False
 
-    monkeypatch.setattr(cli, "_advance", stopped)
+    monkeypatch.setattr(cli.cost, "advance", stopped)
     assert cli.main(["cost", small]) == 130
     out, err = capsys.readouterr()
     assert "per month" in out
@@ -371,14 +371,14 @@ def test_help_of_run_names_its_options(capsys: Capture) -> None:
 
 
 def test_version(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "version_of", lambda _: "1.2.3")
+    monkeypatch.setattr(cli.app, "version_of", lambda _: "1.2.3")
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == "1.2.3\n"
 
     def missing(_: str) -> str:
         raise PackageNotFoundError
 
-    monkeypatch.setattr(cli, "version_of", missing)
+    monkeypatch.setattr(cli.app, "version_of", missing)
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == "unknown (not installed)\n"
 
@@ -498,7 +498,7 @@ def test_a_bad_file_is_one_line(
 def test_a_report_needs_its_extra_before_anything_runs(
     small: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    monkeypatch.setattr(cli.options, "find_spec", lambda _: None)
     monkeypatch.setattr(ms.Simulation, "run", None)
     assert cli.main(["run", small, "--report", str(tmp_path / "x.html")]) == 2
     assert one_line(capsys) == "this needs matplotlib, which is not installed: pip install 'msgsim[plot]'"
@@ -545,7 +545,7 @@ def test_what_the_machine_refuses_is_said(
     def load(_: str) -> ms.Scenario:
         raise error
 
-    monkeypatch.setattr(cli, "load", load)
+    monkeypatch.setattr(cli.check, "load", load)
     assert cli.main(["check", "x"]) == (1 if isinstance(error, KeyError) else 2)
     assert capsys.readouterr().err.startswith(f"msgsim: {line}\n")
 

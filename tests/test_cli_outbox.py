@@ -94,7 +94,7 @@ def test_a_scenario_without_an_outbox_has_no_emails(tmp_path: Path, capsys: Capt
 def test_ctrl_c_writes_what_there_is(
     file: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_advance", lambda *_: False)
+    monkeypatch.setattr(cli.outbox, "advance", lambda *_: False)
     assert cli.main(["outbox", file, "--output", str(tmp_path / "a")]) == 130
     assert "interrupted at" in complaint(capsys)
     assert (tmp_path / "a").read_bytes() == b""
