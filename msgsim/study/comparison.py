@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from msgsim.study.design import Point
+from msgsim.study.design import Point, labels
 from msgsim.study.estimates import Difference, Estimate, holm, mean_interval, paired
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.measures import Key
@@ -29,7 +29,7 @@ class Row:
     p_value: float
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Comparison:
     """Two design points, measure by measure.
 
@@ -49,12 +49,18 @@ class Comparison:
         """What has changed by more than chance, all measures taken together: adjusted p-value up to 1 - confidence."""
         return [row for row in self.rows if row.p_value <= 1 - self.confidence]
 
+    def __repr__(self) -> str:
+        one, other = labels((self.a, self.b))
+        return f"<Comparison of {one} and {other}: {len(self.changed)} of {len(self.rows)} measures differ>"
+
     def __str__(self) -> str:
-        title = f"from {self.a} to {self.b}: {self.confidence:.4g} confidence, adjusted p-values"
+        one, other = labels((self.a, self.b))
+        title = f"from {one} to {other}: {self.confidence:.4g} confidence, adjusted p-values"
         return f"{title}\n{as_text(_HEADS, self._cells())}"
 
     def _repr_html_(self) -> str:
-        return as_html(_HEADS, self._cells(), f"From {self.a} to {self.b}")
+        one, other = labels((self.a, self.b))
+        return as_html(_HEADS, self._cells(), f"From {one} (a) to {other} (b)")
 
     def _cells(self) -> list[list[str]]:
         return [

@@ -32,11 +32,11 @@ WIDE = 10.0
 BANDS = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.35))
 """Of a fan chart: lower and upper quantile, and how dense the band is."""
 
-LETTER, LINE = 4.2, 10.0
-"""About the width and height of a letter in a label [points]."""
+LETTER, LINE, DOT = 4.2, 10.0, 3.0
+"""About the width and height of a letter in a label, and half the width of a dot [points]."""
 
 _AROUND = tuple(
-    (sign * (4.0 + abs(dy) / 4), dy, align)
+    (sign * (5.0 + abs(dy) / 4), dy, align)
     for dy in (3.0, -11.0, 14.0, -22.0, 25.0, 36.0)
     for sign, align in ((1, "left"), (-1, "right"))
 )
@@ -92,9 +92,9 @@ def planner_curve(plan: "Plan") -> Picture:
             _curve(axes, values, estimates, GREYS[0], "")
             for state, colour in (("met", _GREEN), ("not sure", COLOURS[5]), ("not met", _RED)):
                 chosen = [
-                    (trial.value, estimate.value)
-                    for trial, estimate in zip(plan.table, estimates, strict=True)
-                    if trial.state == state and isfinite(estimate.value)
+                    (value, estimate.value)
+                    for value, estimate in zip(values, estimates, strict=True)
+                    if _state(term, estimate) == state and isfinite(estimate.value)
                 ]
                 if chosen:
                     axes.plot(*zip(*chosen, strict=True), "o", color=colour, label=state, zorder=3)
@@ -200,13 +200,15 @@ def _label(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
     """Write a label at each point, where there is room for it; none where there is not."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     wide, high = 72 * (WIDTH - 1), 72 * HEIGHT
-    taken: list[tuple[float, float, float, float]] = []
-    for x, y, label in points:
-        at, size = ((x - left) / (right - left) * wide, (y - bottom) / (top - bottom) * high), LETTER * len(label)
+    places = [((x - left) / (right - left) * wide, (y - bottom) / (top - bottom) * high) for x, y, _ in points]
+    taken = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in places]
+    for (x, y, label), at in zip(points, places, strict=True):
+        size = LETTER * len(label)
         for dx, dy, align in _AROUND:
             begin = at[0] + dx - (size if align == "right" else 0.0)
             box = begin, at[1] + dy, begin + size, at[1] + dy + LINE
-            if box[0] >= 0 and box[2] <= wide and not any(_overlap(box, other) for other in taken):
+            inside = box[0] >= 0 and box[2] <= wide and box[1] >= 0 and box[3] <= high
+            if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 offset = (dx, dy)
                 axes.annotate(
@@ -282,6 +284,14 @@ def _scale_up(axes: Axes, estimates: Sequence[Estimate], term: Term) -> None:
     heights = [each.value for each in estimates if isfinite(each.value)]
     if heights and term.threshold > 0 and max(heights) > WIDE * term.threshold:
         axes.set_yscale("symlog", linthresh=term.threshold)
+        axes.set_ylim(top=2 * max(heights))
+
+
+def _state(term: Term, estimate: Estimate) -> str:
+    """Of one term: another one may decide otherwise."""
+    if term.met_by_all(estimate.low, estimate.high):
+        return "met"
+    return "not sure" if term.met_by(estimate.low if term.bounded_above else estimate.high) else "not met"
 
 
 def _limit(term: Term) -> str:

@@ -1,7 +1,7 @@
 """The inverse question: which value does it take, such that an objective holds?"""
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite, log
+from math import floor, inf, isfinite, log, log10
 from os import PathLike
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -283,7 +283,7 @@ def plan(
         confidence,
         {"executor": executor, "n_jobs": n_jobs, "progress": progress, "results": results},
     )
-    looks = _looks(low, high, whole=whole)
+    looks = _looks(low, high, finest, whole=whole)
     search.look(looks)
     value = _first(search, looks if want == SMALLEST else looks[::-1], finest, whole=whole)
     return Plan(
@@ -363,7 +363,7 @@ def _first(search: _Search, looks: Sequence[float], finest: float, *, whole: boo
         return good
     bad = looks[place - 1]
     while abs(good - bad) > finest:
-        middle = (good + bad) // 2 if whole else (good + bad) / 2
+        middle = (good + bad) // 2 if whole else _rounded((good + bad) / 2, finest)
         if search.met(middle):
             good = middle
         else:
@@ -384,14 +384,20 @@ def _range(find: str, between: object) -> tuple[float, float]:
     return low, high
 
 
-def _looks(low: float, high: float, *, whole: bool) -> list[float]:
-    """Values over a range, both ends among them."""
+def _looks(low: float, high: float, finest: float, *, whole: bool) -> list[float]:
+    """Values over a range, both ends among them; round ones, as far as that makes no difference."""
     if low > 0 and high / low >= WIDE:
         found = [low * (high / low) ** (step / (LOOKS - 1)) for step in range(LOOKS)]
+        inside = [round(value) if whole else float(f"{value:.3g}") for value in found[1:-1]]
     else:
         found = [low + (high - low) * step / (LOOKS - 1) for step in range(LOOKS)]
-    inside = [round(value) if whole else value for value in found[1:-1]]
+        inside = [round(value) if whole else _rounded(value, finest) for value in found[1:-1]]
     return sorted({low, high, *(value for value in inside if low < value < high)})
+
+
+def _rounded(value: float, finest: float) -> float:
+    """To the power of ten that is at most `finest`: of two values farther apart than that, the middle stays between."""
+    return round(value, -floor(log10(finest)))
 
 
 def _distance(verdict: Verdict) -> float:

@@ -2,7 +2,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, StudyError, UnknownName
-from msgsim.study.planner import Plan
+from msgsim.study.planner import Plan, _looks, _rounded
 
 COUNT = "workers.w.count"
 SHORT = {"horizon": 200.0, "replications": 4, "executor": "sequential"}
@@ -47,6 +47,26 @@ def test_the_largest_value(desk: ms.Scenario) -> None:
     assert above - plan.value <= 0.5
     assert not tried[above].met
     assert "is the largest value" in plan.conclusion
+
+
+@pytest.mark.parametrize(
+    ("between", "finest", "looks"),
+    [
+        ((5.0, 900.0), 4.0, [5.0, 14.1, 39.9, 113.0, 319.0, 900.0]),
+        ((0.0, 1.0), 0.01, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        ((100.001, 100.002), 1e-5, [100.001, 100.0012, 100.0014, 100.0016, 100.0018, 100.002]),
+        ((-1.0, 2.0), 5.0, [-1.0, 0.0, 1.0, 2.0]),
+    ],
+)
+def test_looks_are_at_round_numbers(between: tuple[float, float], finest: float, looks: list[float]) -> None:
+    assert _looks(*between, finest, whole=False) == looks
+
+
+@pytest.mark.parametrize("finest", [0.01, 0.3, 1.0, 4.0])
+def test_the_middle_of_what_is_far_enough_apart_stays_between(finest: float) -> None:
+    for step in range(200):
+        low, high = 0.017 * step, 0.017 * step + finest * 1.0001
+        assert low < _rounded((low + high) / 2, finest) < high
 
 
 def test_a_bound_may_be_the_answer(desk: ms.Scenario) -> None:

@@ -139,6 +139,10 @@ class TestCompare:
         assert row.p_value >= row.difference.p_value, "adjusted for many comparisons"
         assert rows["w", "utilization.mean"] in comparison.changed
         assert "b - a" in str(comparison)
+        assert str(comparison).startswith("from count=1 to count=3: ")
+        known = f"{len(comparison.changed)} of {len(comparison.rows)}"
+        assert repr(comparison) == f"<Comparison of count=1 and count=3: {known} measures differ>"
+        assert "From count=1 (a) to count=3 (b)" in comparison._repr_html_()
         assert "<table>" in comparison._repr_html_()
 
     def test_chosen_measures(self, study: Study) -> None:
