@@ -1,6 +1,7 @@
 """The tables and notes that sum a run up; `summary.py` shows them as text and as HTML."""
 
 from collections.abc import Callable, Iterator, Sequence
+from math import isfinite
 
 import attrs
 
@@ -90,7 +91,7 @@ def tables(run: Run) -> list[Table]:
         made.append(Table(title, kinds[0], heads, rows))
         if title == "Times in queues":
             made += [table for name in names for table in _groups(run, name)]
-    return made
+    return [*made, *_recovery(run)]
 
 
 def event_name(run: Run) -> str:
@@ -102,6 +103,45 @@ def event_name(run: Run) -> str:
 def notes(run: Run) -> list[str]:
     """What a reader should know besides the tables, in sentences; the last one is about the books."""
     return [*_on_reading(run), *_on_warm_up(run), *_on_left_out(run), *_on_bias(run), *_on_work(run), *_on_books(run)]
+
+
+# ---------------------------------------------------------------- spikes and outages
+
+SHOWN_TRIGGERS = 5
+"""Spikes and outages of one entity that have a row, those with the highest peaks."""
+
+
+def _recovery(run: Run) -> Iterator[Table]:
+    """What spikes and outages did to whom, where it was more than a ripple."""
+    from msgsim.study.recovery import NOTABLE, recoveries  # noqa: PLC0415 - studies are loaded when asked for
+
+    rows = []
+    names = [name for name in of_kind(run, "queue", "subscription", "outbox") if name not in letters(run)]
+    for name in names:
+        found = [each for each in recoveries(run, name) if each.peak > 2 * each.normal + NOTABLE]
+        highest = sorted(found, key=lambda each: -each.peak)[:SHOWN_TRIGGERS]
+        rows += [
+            [
+                one_line(name),
+                f"{duration(each.trigger.start)} to {duration(each.trigger.end)}",
+                count(each.normal),
+                count(each.peak),
+                duration(each.peak_age),
+                duration(each.drain_time) if isfinite(each.drain_time) else "not by the end",
+                count(each.lost),
+            ]
+            for each in sorted(highest, key=lambda each: each.trigger.start)
+        ]
+    if rows:
+        heads = [("of", ""), ("spike or outage", "from, to"), ("messages", "before"), ("messages", "at the peak")]
+        heads += [("oldest", "at the peak"), ("drained", "after its end"), ("lost", "to retention")]
+        shown = [place for place in range(len(heads)) if place < len(heads) - 1 or any(row[-1] != "0" for row in rows)]
+        yield Table(
+            "After spikes and outages",
+            "queue",
+            [heads[place] for place in shown],
+            [[row[place] for place in shown] for row in rows],
+        )
 
 
 # ---------------------------------------------------------------- message groups

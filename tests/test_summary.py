@@ -8,6 +8,7 @@ import pytest
 import msgsim as ms
 from msgsim.formats import NO_VALUE, count, duration, share
 from msgsim.run import Run
+from msgsim.study.recovery import recoveries
 from msgsim.summary import as_html, as_text, key_figures, sparkline
 from msgsim.tables import BIASED, SHOWN_ERRORS, notes, tables, unfinished
 
@@ -114,7 +115,7 @@ def test_numbers_are_those_of_the_run(run: Run) -> None:
 
 
 def test_every_number_has_a_unit(run: Run) -> None:
-    words = {"source", "topic", "queue", "pool", "join", "outbox", "to"}
+    words = {"source", "topic", "queue", "pool", "join", "outbox", "to", "of"}
     for each in tables(run):
         assert {name for name, unit in each.heads if not unit} <= words
         assert each.heads[0] in {(word, "") for word in words}
@@ -456,3 +457,49 @@ def test_a_pause_of_an_outbox_is_a_key_figure_and_a_column() -> None:
     outboxes, _ = table(finished, "Outboxes")
     assert outboxes["ses"]["paused"] == since
     assert outboxes["other"]["paused"] == ""
+
+
+# ---------------------------------------------------------------- spikes and outages
+
+
+def spiky(hold: float, height: float = 20.0, retention: float = 86_400.0) -> Run:
+    scenario = ms.Scenario(
+        queues={
+            "q": ms.Queue(retention=retention, redrive=ms.Redrive(to="dead", max_receive_count=1)),
+            "dead": ms.Queue(),
+        },
+        traffic={"t": ms.Traffic(to="q", rate=1 + ms.Spike(at=60, height=height, hold=hold), process="regular")},
+        workers={"w": ms.Workers(queue="q", count=4, batch_size=1, service_time=1.0, failure_rate=0.1)},
+    )
+    return ms.simulate(scenario, until=400, seed=1)
+
+
+def _after_spikes(run: Run) -> list[list[str]]:
+    return [list(row) for table in tables(run) if table.title == "After spikes and outages" for row in table.rows]
+
+
+def test_what_a_spike_did_has_a_row() -> None:
+    run = spiky(hold=20)
+    [found] = recoveries(run, "q")
+    [row] = _after_spikes(run)
+    assert row == [
+        "q", "1 min 00 s to 1 min 20 s", count(found.normal), count(found.peak), duration(found.peak_age),
+        duration(found.drain_time),
+    ]  # fmt: skip
+    assert 60 < found.drain_time < 180
+    assert "drained" in as_text(run)
+
+
+def test_who_is_not_drained_by_the_end_says_so() -> None:
+    run = spiky(hold=100)
+    [row] = _after_spikes(run)
+    assert row[-1] == "not by the end"
+
+
+def test_what_retention_took_has_a_column() -> None:
+    [row] = _after_spikes(spiky(hold=60, retention=60.0))
+    assert int(row[-1].replace(",", "")) > 0
+
+
+def test_a_ripple_has_none() -> None:
+    assert _after_spikes(spiky(hold=5, height=2.0)) == []

@@ -19,7 +19,7 @@ LAYERS = [
 EDGES: dict[str, set[str]] = {
     "formats": set(),  # numbers in words
     "rates": set(),  # counters per second
-    "tables": {"formats", "rates"},  # what text and HTML both show
+    "tables": {"formats", "rates", "study"},  # what text and HTML both show; recovery from spikes is a study's
     "summary": {"formats", "tables"},
     "plot": {"formats", "rates", "tables"},
     "frames": set(),
