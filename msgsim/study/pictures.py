@@ -64,7 +64,7 @@ def over_points(study: "Study", entity: str, measure: str, objective: str | None
                 _curve(axes, values, [estimates[place] for place in some], colour, label)
             _scale(axes, [point.levels[path] for point in places], path)
             axes.set_ylabel(unit)
-            _from_zero(axes, estimates)
+            _from_zero(axes, [each.value for each in estimates])
             for term in limits:
                 axes.axhline(term.threshold, color=_RED, dashes=(4, 2), linewidth=1.0, label=str(term))
         else:
@@ -101,10 +101,10 @@ def planner_curve(plan: "Plan") -> Picture:
             axes.axhline(term.threshold, color=_RED, dashes=(4, 2), linewidth=1.0, label=f"limit: {_limit(term)}")
             if plan.value is not None:
                 axes.axvline(plan.value, color=_GREEN, linewidth=1.0, label=f"answer: {brief(plan.value)}")
-            _scale_up(axes, estimates, term)
+            _scale_up(axes, [each.value for each in estimates], term)
             axes.set_ylabel(unit_of(plan.study.points[0].scenario, *term.key))
             axes.set_title(f"{term.statistic}({one_line(term.entity)}.{term.metric})")
-            _from_zero(axes, estimates)
+            _from_zero(axes, [each.value for each in estimates])
             axes.legend()
         _scale(rows[-1], values, plan.find)
     return picture
@@ -158,9 +158,14 @@ def front_chart(
             draw(term.threshold, color=_RED, dashes=(4, 2), linewidth=1.0, label=str(term))
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
+        heights = [y for _, _, y, _ in points]
+        for which, term in limits:
+            if which:
+                _scale_up(axes, heights, term)
+        _from_zero(axes, heights)
         axes.xaxis.set_major_formatter(FuncFormatter(short))
         axes.yaxis.set_major_formatter(FuncFormatter(short))
-        _label(axes, front)
+        _label(axes, front, beaten)
         if points:
             axes.legend()
     return picture
@@ -196,12 +201,18 @@ def _is_numeric(points: Sequence[Point], path: str) -> bool:
     return all(_is_number(point.levels.get(path)) for point in points)
 
 
-def _label(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Write a label at each point, where there is room for it; none where there is not."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+def _label(axes: Axes, points: Sequence[tuple[float, float, str]], others: Sequence[tuple[float, float]]) -> None:
+    """Write a label at each point, where there is room for it beside all of them; none where there is not."""
     wide, high = 72 * (WIDTH - 1), 72 * HEIGHT
-    places = [((x - left) / (right - left) * wide, (y - bottom) / (top - bottom) * high) for x, y, _ in points]
-    taken = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in places]
+    axes.autoscale_view()  # transformations are for the limits that it finds
+    to_share = axes.transData - axes.transAxes
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across, up = to_share.transform((x, y))
+        return float(across) * wide, float(up) * high
+
+    places = [place(x, y) for x, y, _ in points]
+    taken = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in (*places, *(place(x, y) for x, y in others))]
     for (x, y, label), at in zip(points, places, strict=True):
         size = LETTER * len(label)
         for dx, dy, align in _AROUND:
@@ -221,9 +232,9 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _from_zero(axes: Axes, estimates: Sequence[Estimate]) -> None:
+def _from_zero(axes: Axes, values: Sequence[float]) -> None:
     """Begin at 0 where all numbers are positive."""
-    if all(each.value >= 0 for each in estimates if isfinite(each.value)):
+    if all(value >= 0 for value in values if isfinite(value)):
         axes.set_ylim(bottom=0)
 
 
@@ -279,9 +290,9 @@ def _ticks(values: Sequence[float]) -> list[float]:
     return chosen
 
 
-def _scale_up(axes: Axes, estimates: Sequence[Estimate], term: Term) -> None:
+def _scale_up(axes: Axes, values: Sequence[float], term: Term) -> None:
     """A logarithmic axis where the limit would be lost at the foot of the picture."""
-    heights = [each.value for each in estimates if isfinite(each.value)]
+    heights = [value for value in values if isfinite(value)]
     if heights and term.threshold > 0 and max(heights) > WIDE * term.threshold:
         axes.set_yscale("symlog", linthresh=term.threshold)
         axes.set_ylim(top=2 * max(heights))

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.axes import Axes
 
 import msgsim as ms
+from msgsim.study.objectives import parse
 from msgsim.study.pictures import _ticks, front_chart
 from msgsim.study.results import Study
 
@@ -153,6 +154,15 @@ def test_a_front() -> None:
     assert [text.get_text() for text in axes.texts] == ["a", "c"]
     assert _labels(axes) == ["beaten", "front"]
     assert front_chart([], ("USD", "s")).axes[0].get_xlabel() == "USD"
+
+
+def test_a_limit_at_the_foot_of_a_front_has_room() -> None:
+    [term] = parse("p99(q.sojourn_time) < 10").terms
+    points = [("a", 1.0, 900.0, True), ("b", 2.0, 950.0, False), ("c", 3.0, 4.0, True)]
+    [axes] = front_chart(points, ("USD", "s"), [(1, term)]).axes
+    assert axes.get_yscale() == "symlog"
+    [axes] = front_chart(points, ("USD", "s"), [(0, term)]).axes
+    assert axes.get_yscale() == "linear"
 
 
 def test_labels_of_a_front_have_room_or_are_left_out() -> None:
