@@ -265,7 +265,7 @@ def _forest(axes: Axes, labels: Sequence[str], estimates: Sequence[Estimate]) ->
             axes.plot(ends, [place, place], color=_BLUE, linewidth=1.6)
             axes.plot([each.value], [place], "s", color=_BLUE, markersize=5)
     axes.set_yticks(range(len(labels)), labels=list(labels))
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(labels)) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(FuncFormatter(short))
 
 

@@ -397,7 +397,7 @@ def _looks(low: float, high: float, finest: float, *, whole: bool) -> list[float
 
 def _rounded(value: float, finest: float) -> float:
     """To the power of ten that is at most `finest`: of two values farther apart than that, the middle stays between."""
-    return round(value, -floor(log10(finest)))
+    return round(value, -floor(log10(finest))) if 0 < finest < inf else value
 
 
 def _distance(verdict: Verdict) -> float:

@@ -56,6 +56,8 @@ def test_the_largest_value(desk: ms.Scenario) -> None:
         ((0.0, 1.0), 0.01, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
         ((100.001, 100.002), 1e-5, [100.001, 100.0012, 100.0014, 100.0016, 100.0018, 100.002]),
         ((-1.0, 2.0), 5.0, [-1.0, 0.0, 1.0, 2.0]),
+        ((-1e308, 1.7e308), float("inf"), [-1e308, 1.7e308]),
+        ((0.0, 5e-324), 0.0, [0.0, 5e-324]),
     ],
 )
 def test_looks_are_at_round_numbers(between: tuple[float, float], finest: float, looks: list[float]) -> None:
