@@ -66,7 +66,7 @@ class Vocabulary:
                 tables[name] = "FIFO topic" if topic.fifo else "topic with a quota"
         for name, outbox in scenario.outboxes.items():
             if outbox.knows_addresses:
-                tables[name] = "outbox with addresses"
+                tables[name] = "outbox with pools" if outbox.pools else "outbox with addresses"
         return cls(kinds, tables, tuple(triggers(scenario, inf)))
 
     def metric(self, entity: str, name: str) -> Metric:
