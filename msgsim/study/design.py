@@ -144,6 +144,23 @@ def _within(given: tuple[float, float], share: float) -> float:
     return float(low + share * (high - low))
 
 
+def repeated(values: Sequence[Any]) -> int | None:
+    """The place of the first value that is there before; None if all are different.
+
+    Cost: O(values), or their square where they cannot be hashed.
+    """
+    seen: set[Any] = set()
+    for place, value in enumerate(values):
+        try:
+            if value in seen:
+                return place
+            seen.add(value)
+        except TypeError:
+            if any(same(value, other) for other in values[:place]):
+                return place
+    return None
+
+
 def matching(points: Iterable[Point], at: Mapping[str, Any] | None) -> Iterator[int]:
     """The places of the points that have some values; all for None."""
     for place, point in enumerate(points):

@@ -146,18 +146,43 @@ def _placed(job: Job) -> _Placed:
 
 def _with_futures(jobs: Sequence[Job], executor: Executor, save: Save) -> None:
     pending: dict[Future[Outcome | Failure], Job] = {}
+    lost: list[tuple[Job, Exception]] = []
     try:
-        for job in jobs:
-            pending[executor.submit(perform, job)] = job
+        try:
+            for job in jobs:
+                pending[executor.submit(perform, job)] = job
+        except RuntimeError as error:  # it is broken, or shut down; what it has taken may be finished yet
+            lost = [(job, error) for job in jobs[len(pending) :]]
         for future in as_completed(pending):
-            if not save(pending[future], future.result()):
+            job = pending.pop(future)  # a future that is kept would hold what came back
+            try:
+                outcome = future.result()
+            except Exception as error:  # noqa: BLE001 - a run raises nothing: it is of the way there or back
+                lost.append((job, error))
+                continue
+            if not save(job, outcome):
                 return
-    except BrokenExecutor as error:
-        unfinished = [job for future, job in pending.items() if not future.done() or future.exception()]
-        raise StudyError(_died((unfinished or list(jobs))[0], len(unfinished) or len(jobs))) from error
     finally:
         for future in pending:
             future.cancel()
+    if lost:
+        raise _unfinished(lost)
+
+
+def _unfinished(lost: Sequence[tuple[Job, Exception]]) -> StudyError:
+    """What to say of runs that an executor did not bring back."""
+    job, error = min(lost, key=lambda each: (each[0].replication, each[0].point))
+    if isinstance(error, BrokenExecutor):
+        said = _died(job, len(lost))
+    else:
+        said = (
+            f"the executor did not make {len(lost)} runs, among them replication {job.replication} of design point "
+            f"{job.point}: {type(error).__name__}: {error}; what has finished is kept. Processes of concurrent.futures "
+            "take only functions that can be imported; those of executor=None take any"
+        )
+    made = StudyError(said)
+    made.__cause__ = error
+    return made
 
 
 def _died(job: Job, left: int) -> str:

@@ -1,18 +1,20 @@
 """Experiment: many runs of a scenario and its variations, declared."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from math import inf, isfinite
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from msgsim.declare import as_float, as_int, check_number, copied, instance, number
+from msgsim.declare import as_float, as_int, check_number, copied, instance, number, plain
 from msgsim.errors import DeclarationError, StudyError, UnknownName
 from msgsim.metrics import COUNTER, GAUGE
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
-from msgsim.study.design import ALTERNATIVE, Point, changed, grid, latin_hypercube
+from msgsim.study.design import ALTERNATIVE, Point, changed, grid, latin_hypercube, repeated
 from msgsim.study.estimates import as_confidence
 from msgsim.study.executors import run_all
 from msgsim.study.jobs import Extra, Failure, Job, Outcome, Terms
@@ -21,7 +23,7 @@ from msgsim.study.prices import Prices, load_prices
 from msgsim.study.results import Study
 from msgsim.study.sequential import grown, needed
 from msgsim.study.store import ResultsFile, release
-from msgsim.study.vocabulary import Vocabulary
+from msgsim.study.vocabulary import WHOLE, Vocabulary, refuse_statistic
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -33,6 +35,9 @@ REPLICATIONS = 10
 
 MOST_POINTS = 100_000
 """Design points of a study."""
+
+ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""In the repr of a function or an object: another one in each process."""
 
 Progress = Callable[[int, int], bool | None]
 """Called with the runs that are done and those that are wanted; returning False ends the study there."""
@@ -79,6 +84,9 @@ class Precision:
         wanted = done
         for point in study.points:
             estimate = study.estimate(self.entity, self.measure, point.levels, confidence=self.confidence)
+            if estimate.n < 2:  # noqa: PLR2004 - no interval yet: others of the replications have had nothing to measure
+                wanted = max(wanted, grown(done, inf))
+                continue
             target = max(self.absolute, self.relative * abs(estimate.value))
             if isfinite(estimate.half_width) and estimate.half_width > target:
                 wanted = max(wanted, grown(done, needed(estimate, target)))
@@ -153,17 +161,18 @@ class Experiment:
 
         Raises:
             UnknownName: the path does not exist.
-            DeclarationError: no values, one twice, or the path is varied already.
+            DeclarationError: no values, one twice, or the path is varied already, or given for the whole experiment.
         """
-        if isinstance(values, (str, Mapping)) or not _listable(values):
-            raise DeclarationError(f"{path}", f"{values!r} is not a list of values")
+        if isinstance(values, (str, Mapping, AbstractSet)) or not _listable(values):
+            raise DeclarationError(f"{path}", f"{values!r} is not a list of values, which have an order")
         found = tuple(values)
         if not found:
             raise DeclarationError(f"{path}", "there are no values to vary it over")
-        for place, value in enumerate(found):
-            if any(bool(value == other) for other in found[:place]):
-                raise DeclarationError(f"{path}", f"{value!r} is there twice")
+        if (twice := repeated(found)) is not None:
+            raise DeclarationError(f"{path}", f"{found[twice]!r} is there twice")
         self._check_free(path)
+        if path in {"horizon", "warm_up"} and getattr(self, path) is not None:
+            raise DeclarationError(path, f"the experiment has a {path} for all its runs; allowed: vary it, or give it")
         for scenario in self.alternatives.values() or (self.scenario,):
             _check_path(scenario, path, found[0])
         return attrs.evolve(self, factors={**self.factors, path: found})
@@ -229,7 +238,7 @@ class Experiment:
 
         Args:
             entity: whose measure it is; "*" for the whole scenario.
-            measure: such as "sojourn_time.p99".
+            measure: such as "sojourn_time.p99"; what has a value in fewer than two replications needs more.
             relative: a share of the mean.
             absolute: in the unit of the measure; for means that may be 0.
             confidence: of the interval.
@@ -237,7 +246,14 @@ class Experiment:
 
         Raises:
             DeclarationError: an argument is not allowed.
+            UnknownName: there is no such measure. Those of one's own are only known when a run has ended.
         """
+        if self.measure is None or entity != WHOLE:
+            metric, _, statistic = str(measure).partition(".")
+            for scenario in self.alternatives.values() or (self.scenario,):
+                found = Vocabulary.of(scenario).metric(entity, metric)
+                refuse_statistic(entity, found, statistic)
+                measure = f"{found.name}.{statistic}"
         precision = Precision(entity, measure, relative, absolute, confidence, most)
         if self.replications < 2:  # noqa: PLR2004 - one value has no interval
             raise DeclarationError("replications", "1 gives no interval to begin with; allowed: 2 or more")
@@ -313,7 +329,7 @@ class Experiment:
             "seed": repr(self.seed),
             "probe": repr(self.probe),
             "series": ", ".join(".".join(key) for key in self.series) or "none",
-            "measure": getattr(self.measure, "__qualname__", repr(self.measure)),
+            "measure": getattr(self.measure, "__qualname__", ADDRESS.sub("", repr(self.measure))),
             "price list": f"as shipped, of {load_prices().date}" if self.prices is None else repr(self.terms().prices),
             **{f"alternative {name}": _written(scenario) for name, scenario in self.alternatives.items()},
         }
@@ -333,6 +349,8 @@ class _Course:
         self._points = points
         self._results = results
         self._outcomes: dict[tuple[int, int], Outcome] = {}
+        self._columns: dict[tuple[Key, ...], tuple[Key, ...]] = {}
+        self._named: dict[int, tuple[Key, ...]] = {}
         self._failed: tuple[Job, Failure] | None = None
         self._stopped = False
         self._wanted = experiment.replications
@@ -355,15 +373,18 @@ class _Course:
             following = precision.next_after(study, self._wanted)
             if following == self._wanted:
                 return study
+            if self._stopped:  # with the last run of a round
+                return attrs.evolve(study, interrupted=True)
             self._wanted = following
 
     def _go(
         self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
     ) -> None:
         wanted = self._wanted
-        keys = [point.key for point in self._points]
+        keys = self._keys() if file is not None else []
         if file is not None:
-            self._outcomes.update(file.finished(keys, wanted))
+            for (point, replication), outcome in file.finished(keys, wanted):
+                self._outcomes[point, replication] = self._shared(point, outcome)
         terms = self._experiment.terms()
         jobs = [
             Job(place, replication, point.scenario, terms)
@@ -376,6 +397,8 @@ class _Course:
         with _shown(progress) as report:
 
             def save(job: Job, outcome: Outcome | Failure) -> bool:
+                if isinstance(outcome, Outcome):
+                    outcome = self._alike(job, self._shared(job.point, outcome))
                 if isinstance(outcome, Failure):
                     self._failed = (job, outcome)
                     return False
@@ -401,6 +424,32 @@ class _Course:
             )
             raised.study = self._study()
             raise raised
+
+    def _shared(self, point: int, outcome: Outcome) -> Outcome:
+        """The same with the columns of the runs before it: from a worker each comes with its own, the most of it."""
+        columns = self._columns.setdefault(outcome.columns, outcome.columns)
+        self._named.setdefault(point, columns)
+        return attrs.evolve(outcome, columns=columns)
+
+    def _alike(self, job: Job, outcome: Outcome) -> Outcome | Failure:
+        """Refuse a run that was measured in other terms than others of its design point."""
+        if outcome.columns is self._named[job.point]:
+            return outcome
+        odd = sorted(name for _, name in set(outcome.columns).symmetric_difference(self._named[job.point]))
+        allowed = "allowed: the same names for every run of a design point, with NaN where there is nothing"
+        return Failure(f"measure: returned {', '.join(odd)} for some runs and not for others; {allowed}", ours=True)
+
+    def _keys(self) -> list[str]:
+        """Of the design points in a results file.
+
+        Raises:
+            StudyError: two are the same, such as those of two functions without a name.
+        """
+        keys = [filed(point) for point in self._points]
+        if (twice := repeated(keys)) is not None:
+            problem = f"a results file can't tell design point {twice} from one before it: {self._points[twice]}"
+            raise StudyError(f"{problem}; functions are told apart by their names")
+        return keys
 
     def _study(self) -> Study:
         wanted = self._wanted * len(self._points)
@@ -443,14 +492,27 @@ def _check_path(scenario: Scenario, path: str, value: Any) -> None:
         return
 
 
+def filed(point: Point) -> str:
+    """The key of a design point in a results file: the same for equal values in any process, and for no others.
+
+    A declaration may be shown in short, as a trace is: a digest of the whole scenario is beside it.
+    """
+    key = ADDRESS.sub("", point.key)
+    if all(value is None or isinstance(plain(value), (bool, int, float, str)) for value in point.levels.values()):
+        return key
+    from hashlib import sha256  # noqa: PLC0415 - few need it
+
+    return f"{key} #{sha256(_written(point.scenario).encode()).hexdigest()[:24]}"
+
+
 def _written(scenario: Scenario) -> str:
     try:
         return scenario.to_toml()
     except DeclarationError:  # a Python function is a handler: a file cannot hold it, but its name tells it apart
-        plain = {name: attrs.evolve(pool, handler=None) for name, pool in scenario.workers.items()}
+        bare = {name: attrs.evolve(pool, handler=None) for name, pool in scenario.workers.items()}
         names = ", ".join(
             f"{name}: {getattr(pool.handler, '__qualname__', 'a handler')}"
             for name, pool in scenario.workers.items()
             if pool.handler is not None
         )
-        return f"{attrs.evolve(scenario, workers=plain).to_toml()}\n# handlers: {names}\n"
+        return f"{attrs.evolve(scenario, workers=bare).to_toml()}\n# handlers: {names}\n"

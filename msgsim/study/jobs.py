@@ -122,7 +122,12 @@ def kept(run: Run, terms: Terms) -> Outcome:
     """
     found = measures(run, terms.prices)
     if terms.measure is not None:
-        found.update(_own(terms.measure, run))
+        own = _own(terms.measure, run)
+        if taken := sorted(name for entity, name in own if (entity, name) in found):
+            raise DeclarationError(
+                "measure", f"returned {', '.join(taken)}, which is a measure already; choose another name"
+            )
+        found.update(own)
     series = {key: array("d", run.series(*key)[1]) for key in terms.series}
     return Outcome(
         tuple((sys.intern(entity), sys.intern(measure)) for entity, measure in found),
@@ -138,6 +143,8 @@ def _own(measure: Extra, run: Run) -> dict[Key, float]:
     if not isinstance(given, Mapping):
         raise DeclarationError("measure", f"returned {given!r}; allowed: a mapping of names to numbers")
     try:
-        return {(WHOLE, f"{name}"): float(value) for name, value in given.items()}
+        return {
+            (WHOLE, f"{name}"): float(value) for name, value in sorted(given.items(), key=lambda item: f"{item[0]}")
+        }
     except (TypeError, ValueError) as error:
         raise DeclarationError("measure", f"returned {given!r}; allowed: a mapping of names to numbers") from error

@@ -38,6 +38,10 @@ FINE = 0.01
 """Of what is no whole number, the answer is found to within this share of the range."""
 
 
+FAR = 2000.0
+"""Beyond the logarithm of any ratio of two floats."""
+
+
 @attrs.frozen(kw_only=True)
 class Trial:
     """A value that was tried.
@@ -131,11 +135,7 @@ class Plan:
         low, high = (brief(bound) for bound in self.between)
         if self.value is None:
             best = self.best
-            reasons = "; ".join(
-                f"{term}: {estimate}"
-                for term, estimate in best.verdict.terms
-                if not term.met_by_all(estimate.low, estimate.high)
-            )
+            reasons = "; ".join(f"{term}: {estimate}" for term, estimate in best.verdict.lacking)
             said = f"No value of {self.find} from {low} to {high} meets {self.objective}."
             said += f" The best that was tried is {brief(best.value)}, with {reasons}."
         else:
@@ -364,6 +364,8 @@ def _first(search: _Search, looks: Sequence[float], finest: float, *, whole: boo
     bad = looks[place - 1]
     while abs(good - bad) > finest:
         middle = (good + bad) // 2 if whole else _rounded((good + bad) / 2, finest)
+        if middle in (good, bad):  # neighbours among floats: nothing is between them, however fine it is wanted
+            break
         if search.met(middle):
             good = middle
         else:
@@ -401,13 +403,15 @@ def _rounded(value: float, finest: float) -> float:
 
 
 def _distance(verdict: Verdict) -> float:
-    """How far a verdict's worst term is from being met, as a ratio's logarithm; NaN is farthest."""
+    """How far a verdict's worst term is from being met, as a ratio's logarithm; NaN is farthest.
+
+    A limit of 0 has no ratio: what misses one is further than any that has, by as much as it misses it.
+    """
     worst = -inf
-    for term, estimate in verdict.terms:
+    for term, estimate in verdict.lacking:
         reached, wanted = (estimate.value, term.threshold) if term.bounded_above else (term.threshold, estimate.value)
         if not isfinite(reached) or not isfinite(wanted):
             return inf
-        if term.met_by_all(estimate.low, estimate.high):
-            continue
-        worst = max(worst, log(reached / wanted) if reached > 0 and wanted > 0 else inf)
+        ratio = log(reached) - log(wanted) if reached > 0 and wanted > 0 else FAR + max(0.0, reached - wanted)
+        worst = max(worst, ratio)
     return worst

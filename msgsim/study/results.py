@@ -5,7 +5,7 @@ import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
-from math import isfinite
+from math import isfinite, isnan
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +150,8 @@ class Study:
     ) -> Verdict | None:
         """The design point that costs least among those that meet an objective; None if no one does.
 
+        Of several that cost the same it is the first. What has no cost, which is NaN, is not among them.
+
         Args:
             objective: such as "p99(emails.sojourn_time) < 60".
             cost: the measure of which less is better, as (entity, measure).
@@ -160,7 +162,9 @@ class Study:
             MissingExtra: scipy is not installed.
         """
         met = [verdict for verdict in self.judge(objective, confidence=confidence) if verdict.met]
-        return min(met, key=lambda each: self.estimate(*cost, each.point.levels).value, default=None)
+        costs = [self.estimate(*cost, verdict.point.levels).value for verdict in met]
+        known = [(value, place) for place, value in enumerate(costs) if not isnan(value)]
+        return met[min(known)[1]] if known else None
 
     def compare(
         self,
@@ -285,7 +289,7 @@ class Study:
         """The long table: values of the varied paths, replication, entity, metric, value."""
         names = self._names()
         for (place, replication), outcome in self.outcomes.items():
-            point = tuple(plain(self.points[place].levels.get(name)) for name in names)
+            point = self._levels(place, names)
             for (entity, measure), value in zip(outcome.columns, outcome.numbers, strict=True):
                 yield *point, replication, entity, measure, value
 
@@ -305,14 +309,19 @@ class Study:
         Raises:
             OSError: the path cannot be written; nothing is left half written.
         """
-        sink = StringIO()
-        writer = csv.writer(sink, lineterminator="\n")
-        writer.writerow([*self._names(), "replication", "entity", "metric", "value"])
-        for *levels, value in self.rows():
-            writer.writerow([*levels, repr(value)])
+        names = self._names()
+        parts = [_line([*names, "replication", "entity", "metric", "value"]), "\n"]
+        middles: dict[tuple[Key, ...], list[str]] = {}
+        for (place, replication), outcome in self.outcomes.items():
+            begin = _line([*self._levels(place, names), replication])
+            if outcome.columns not in middles:
+                middles[outcome.columns] = [f",{_line(key)}," for key in outcome.columns]
+            some = zip(middles[outcome.columns], outcome.numbers, strict=True)
+            parts += [f"{begin}{middle}{value!r}\n" for middle, value in some]
+        source = "".join(parts)
         if path is not None:
-            write_whole(path, sink.getvalue())
-        return sink.getvalue()
+            write_whole(path, source)
+        return source
 
     def to_dict(self, *, confidence: float = 0.95) -> dict[str, Any]:
         """How it was made, and estimates of all measures, as plain lists and numbers; None is what is not finite."""
@@ -407,7 +416,13 @@ class Study:
         """Columns of the design, in order."""
         return list(dict.fromkeys(name for point in self.points for name in point.levels))
 
+    def _levels(self, place: int, names: Sequence[str]) -> tuple[Any, ...]:
+        return tuple(plain(self.points[place].levels.get(name)) for name in names)
+
     def _places(self, at: At) -> list[int]:
+        for place, point in enumerate(self.points):
+            if point.levels is at:  # as whoever goes through the points asks: no need to look at any value
+                return [place]
         places = list(matching(self.points, at))
         if not places:
             known = "; ".join(str(point) for point in self.points[:20])
@@ -499,6 +514,13 @@ HEADLINES = frozenset(
     }
 )
 """The measures of an overview."""
+
+
+def _line(cells: Sequence[object]) -> str:
+    """Cells as a part of a line of CSV."""
+    sink = StringIO()
+    csv.writer(sink, lineterminator="").writerow(cells)
+    return sink.getvalue()
 
 
 def _jsonable(value: Any) -> Any:

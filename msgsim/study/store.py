@@ -50,7 +50,7 @@ class ResultsFile:
     __slots__ = ("_connection", "_points", "path")
 
     def __init__(self, path: "str | PathLike[str]", terms: Mapping[str, str]) -> None:
-        self.path = fspath(path)
+        self.path = _as_path(path)
         self._points: dict[str, int] = {}
         if not Path(self.path).absolute().parent.is_dir():
             raise StudyError(f"{self.path}: there is no such folder")
@@ -157,6 +157,14 @@ class ResultsFile:
 
     def _explained(self) -> "_Explained":
         return _Explained(self.path)
+
+
+def _as_path(path: object) -> str:
+    """The path of a file that will be there afterwards: SQLite has names for some that will not."""
+    given = fspath(path) if isinstance(path, (str, PathLike)) else path
+    if not isinstance(given, str) or given in {"", ":memory:"}:
+        raise StudyError(f"{path!r} is no results file; allowed: the path of one, such as study.sqlite")
+    return given
 
 
 class _Explained:

@@ -1,6 +1,7 @@
 """Verdicts: whether a design point meets an objective, by intervals."""
 
 from collections.abc import Mapping, Sequence
+from math import isinf
 
 import attrs
 
@@ -26,15 +27,22 @@ class Verdict:
 
     @property
     def met(self) -> bool:
-        """Whether the whole interval of each term meets it."""
-        return all(term.met_by_all(estimate.low, estimate.high) for term, estimate in self.terms)
+        """Whether the whole interval of each term meets it, and no replication had nothing to measure."""
+        return not self.lacking
 
     @property
     def missed(self) -> bool:
         """Whether the whole interval of some term does not meet it; if neither is so, more replications may tell."""
-        return any(
-            not term.met_by(estimate.low if term.bounded_above else estimate.high) for term, estimate in self.terms
-        )
+        return any(_missed(term, estimate) for term, estimate in self.terms)
+
+    @property
+    def lacking(self) -> list[tuple[Term, Estimate]]:
+        """Terms that are not met, with their estimates."""
+        return [
+            (term, estimate)
+            for term, estimate in self.terms
+            if estimate.missing or not term.met_by_all(estimate.low, estimate.high)
+        ]
 
     @property
     def terms(self) -> list[tuple[Term, Estimate]]:
@@ -45,6 +53,13 @@ class Verdict:
         word = "met" if self.met else "not met" if self.missed else "not sure"
         details = "; ".join(f"{term}: {estimate}" for term, estimate in self.terms)
         return f"{self.point}: {word}: {details}"
+
+
+def _missed(term: Term, estimate: Estimate) -> bool:
+    """Whether nothing of the interval meets a term; an infinite mean has no interval, and more runs cannot mend it."""
+    if isinf(estimate.value):
+        return not term.met_by(estimate.value)
+    return not term.met_by(estimate.low if term.bounded_above else estimate.high)
 
 
 def judged(objective: Objective, point: Point, values: Mapping[Key, Sequence[float]], confidence: float) -> Verdict:

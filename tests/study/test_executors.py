@@ -182,7 +182,7 @@ class TestDeath:
 
         with Broken(1) as executor, pytest.raises(StudyError, match="a worker process died") as caught:
             experiment.run(executor)
-        assert len(caught.value.study.outcomes) <= 3  # type: ignore[attr-defined]
+        assert len(caught.value.study.outcomes) == 3  # type: ignore[attr-defined]
 
     def test_an_executor_that_is_broken_before_it_begins(self, experiment: ms.Experiment) -> None:
         class Gone(ThreadPoolExecutor):
@@ -191,6 +191,46 @@ class TestDeath:
 
         with Gone(1) as executor, pytest.raises(StudyError, match="with 6 runs left, among them replication 0"):
             experiment.run(executor)
+
+
+class _Lossy(ThreadPoolExecutor):
+    """Does not bring back one run, and takes no more than some."""
+
+    def __init__(self, lost: int, most: int = 99) -> None:
+        super().__init__(1)
+        self.count, self.lost, self.most = 0, lost, most
+
+    def submit(self, fn: object, /, *args: object, **_: object) -> Future[Outcome | Failure]:  # type: ignore[override]
+        self.count += 1
+        if self.count > self.most:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future: Future[Outcome | Failure] = Future()
+        if self.count == self.lost:
+            future.set_exception(ValueError("can't pickle that"))
+        else:
+            future.set_result(fn(*args))  # type: ignore[operator]
+        return future
+
+
+@pytest.mark.parametrize(
+    ("executor", "kept", "said"),
+    [
+        (_Lossy(2), 5, "did not make 1 runs, among them replication 0 of design point 1: ValueError: can't pickle"),
+        (_Lossy(0, most=4), 4, "did not make 2 runs, among them replication 2 of design point 0: RuntimeError: cannot"),
+        (_Lossy(3, most=0), 0, "did not make 6 runs, among them replication 0 of design point 0: RuntimeError"),
+    ],
+)
+def test_what_an_executor_has_made_is_kept_whatever_happens_to_the_rest(
+    experiment: ms.Experiment, executor: _Lossy, kept: int, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StudyError, match=said) as caught:
+        experiment.run(executor, results=tmp_path / "study.sqlite")
+    executor.shutdown()
+    assert len(caught.value.study.outcomes) == kept  # type: ignore[attr-defined]
+    assert caught.value.__cause__ is not None
+    told: list[tuple[int, int]] = []
+    experiment.run("sequential", results=tmp_path / "study.sqlite", progress=lambda *done: told.append(done))
+    assert told[0] == (kept, 6)
 
 
 def test_a_stop_cancels_what_has_not_begun(experiment: ms.Experiment) -> None:

@@ -1,3 +1,4 @@
+from math import nan
 from pathlib import Path
 
 import attrs
@@ -71,6 +72,42 @@ def test_a_measure_that_returns_no_numbers_is_refused(desk: ms.Scenario, returne
         experiment.run("sequential")
 
 
+def test_a_measure_may_not_take_the_name_of_another(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(desk, replications=1, horizon=50.0, measure=lambda _: {"cost_per_month.final": 0.0})
+    with pytest.raises(StudyError, match=r"cost_per_month\.final, which is a measure already"):
+        experiment.run("sequential")
+
+
+def test_names_of_ones_own_may_come_in_any_order(desk: ms.Scenario) -> None:
+    def shuffled(run: ms.Run) -> dict[str, float]:
+        return {"a": 1.0, "b": 2.0} if run.replication else {"b": 2.0, "a": 1.0}
+
+    study = ms.Experiment(desk, replications=2, horizon=50.0, measure=shuffled).run("sequential")
+    assert list(study.values("*", "a")) == [1.0, 1.0]
+
+
+def test_each_run_of_a_point_has_the_same_measures(desk: ms.Scenario, tmp_path: Path) -> None:
+    """Else the numbers of one would stand under the names of another."""
+
+    def moody(run: ms.Run) -> dict[str, float]:
+        return {"a": 1.0} if run.replication < 2 else {"b": 2.0}
+
+    experiment = ms.Experiment(desk, replications=3, horizon=50.0, measure=moody)
+    said = "replication 2 of .*: measure: returned a, b for some runs and not for others"
+    with pytest.raises(StudyError, match=said):
+        experiment.run("sequential", results=tmp_path / "study.sqlite")
+    with pytest.raises(StudyError, match=said):
+        experiment.run("sequential", results=tmp_path / "study.sqlite")
+
+
+def test_the_names_of_measures_are_kept_once(desk: ms.Scenario, tmp_path: Path) -> None:
+    """They are nine tenths of what a run from a worker or a file takes."""
+    experiment = ms.Experiment(desk, replications=2, horizon=50.0).vary(COUNT, [1, 2])
+    for _ in range(2):
+        study = experiment.run("sequential", results=tmp_path / "study.sqlite")
+        assert len({id(outcome.columns) for outcome in study.outcomes.values()}) == 1
+
+
 def test_series_are_kept(desk: ms.Scenario) -> None:
     study = ms.Experiment(desk, replications=2, horizon=100.0, series="q.visible", probe=10.0).run("sequential")
     times, replications = study.series("q", "visible")
@@ -120,6 +157,10 @@ def test_it_wants_a_scenario() -> None:
         (COUNT, [1, 2, 1], DeclarationError, "twice"),
         (COUNT, 3, DeclarationError, "not a list"),
         (COUNT, "12", DeclarationError, "not a list"),
+        (COUNT, {1, 2}, DeclarationError, "which have an order"),
+        (COUNT, [1, 2, 1.0], DeclarationError, "1.0 is there twice"),
+        ("workers.w.service_time", [ms.Fixed(1.0), ms.Fixed(1.0)], DeclarationError, "twice"),
+        ("workers.w.on_success", [[], [ms.Publish(topic="x")], []], DeclarationError, r"\[\] is there twice"),
         ("alternative", [1], DeclarationError, "alternatives"),
     ],
 )
@@ -128,6 +169,12 @@ def test_a_factor_that_can_not_be(
 ) -> None:
     with pytest.raises(error, match=said):
         ms.Experiment(desk).vary(path, values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["horizon", "warm_up"])
+def test_what_is_given_for_all_runs_is_not_varied(desk: ms.Scenario, path: str) -> None:
+    with pytest.raises(DeclarationError, match=f"{path}: the experiment has a {path} for all its runs"):
+        ms.Experiment(desk, horizon=200.0, warm_up=10.0).vary(path, [50.0])
 
 
 def test_a_path_is_varied_once(desk: ms.Scenario) -> None:
@@ -273,6 +320,21 @@ class TestStopWhen:
         assert len(study.outcomes) == 5
         assert study.interrupted
 
+    def test_it_can_be_stopped_with_the_last_run_of_a_round(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=3, horizon=50.0).stop_when("q", "waiting_time.mean", relative=0)
+        study = experiment.run("sequential", progress=lambda done, _total: done < 3)
+        assert len(study.outcomes) == 3
+        assert study.interrupted, "more replications were wanted"
+
+    def test_a_measure_that_few_runs_have_needs_more_of_them(self, desk: ms.Scenario) -> None:
+        def seldom(run: ms.Run) -> dict[str, float]:
+            return {"late": 1.0 if run.replication in (3, 5) else nan}
+
+        experiment = ms.Experiment(desk, replications=2, horizon=20.0, measure=seldom)
+        study = experiment.stop_when("*", "late", most=50).run("sequential")
+        assert study.estimate("*", "late").n == 2
+        assert study.experiment.replications == 8
+
     def test_it_refuses(self, desk: ms.Scenario) -> None:
         experiment = ms.Experiment(desk, replications=3, horizon=50.0)
         with pytest.raises(DeclarationError, match="most"):
@@ -284,7 +346,14 @@ class TestStopWhen:
         with pytest.raises(DeclarationError, match="no interval to begin with"):
             attrs.evolve(experiment, replications=1).stop_when("q", "waiting_time.mean")
         with pytest.raises(UnknownName, match="waiting_time"):
-            experiment.stop_when("q", "waiting.mean").run("sequential")
+            experiment.stop_when("q", "waiting.mean")
+        with pytest.raises(UnknownName, match="p95"):
+            experiment.stop_when("q", "waiting_time.p95")
+        with pytest.raises(UnknownName, match="late"):
+            attrs.evolve(experiment, measure=lambda _: {}).stop_when("*", "late").run("sequential")
+        twin = experiment.stop_when("q", "NumberOfMessagesSent.total").precision
+        assert twin is not None
+        assert twin.measure == "sent.total"
 
 
 def test_costs_are_among_the_measures(desk: ms.Scenario, tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
+from collections.abc import Callable
+from math import nextafter
+from types import SimpleNamespace
+
 import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, StudyError, UnknownName
-from msgsim.study.planner import Plan, _looks, _rounded
+from msgsim.study.planner import Plan, _first, _looks, _rounded
 
 COUNT = "workers.w.count"
 SHORT = {"horizon": 200.0, "replications": 4, "executor": "sequential"}
@@ -88,6 +92,45 @@ def test_an_objective_that_no_value_meets(desk: ms.Scenario) -> None:
     assert "The best that was tried is 3, with p99(q.sojourn_time) < 0.5: " in plan.conclusion
     assert "expired" not in plan.conclusion.partition("The best")[2], "only what is not met"
     assert repr(plan) == f"<Plan {COUNT}=none: p99(q.sojourn_time) < 0.5 and total(q.expired) <= 0>"
+
+
+def test_the_best_of_a_limit_of_nothing(desk: ms.Scenario) -> None:
+    """It has no ratio, and some values still come closer to it."""
+    plan = _plan(desk, "max(q.visible) <= 0", between=(1, 3))
+    assert plan.value is None
+    assert plan.best.value == 3
+    plan = _plan(desk, "total(q.expired) > 0 and max(q.visible) > 5", between=(1, 3))
+    assert plan.best.value == 1, "all are as far from the one term, and the first limit counts"
+
+
+class _Known:
+    """A search that knows for each value whether it meets the objective."""
+
+    def __init__(self, looks: list[float], met: Callable[[float], bool]) -> None:
+        self.met = met
+        self.tried = list(looks)
+        self.verdicts = {value: SimpleNamespace(met=met(value)) for value in looks}
+
+
+def _found(looks: list[float], met: Callable[[float], bool], finest: float = 1, *, whole: bool = True) -> float | None:
+    return _first(_Known(looks, met), looks, finest, whole=whole)  # type: ignore[arg-type]
+
+
+def test_bisection_ends_at_the_edge_of_what_meets_the_objective() -> None:
+    for edge in range(1, 41):
+        assert _found([1, 20, 40], lambda value, edge=edge: value >= edge) == edge  # type: ignore[misc]
+        assert _found([40, 20, 1], lambda value, edge=edge: value <= edge) == edge  # type: ignore[misc]
+    assert _found([1, 20, 40], lambda value: 10 <= value <= 25) == 10, "it holds, and then fails"
+    assert _found([1, 20, 40], lambda value: value in {1, 30, 40}) == 1
+    assert _found([1, 20, 40], lambda value: value == 30) is None
+    assert _found([0.0, 1.0], lambda value: value > 0.3, 0.01, whole=False) == pytest.approx(0.305, abs=0.006)
+
+
+def test_bisection_finer_than_floats_ends() -> None:
+    low = 0.5
+    high = nextafter(nextafter(low, 1), 1)
+    assert _found([low, high], lambda value: value > low, 1e-300, whole=False) == nextafter(low, 1)
+    assert _found([high, low], lambda value: value < high, 1e-300, whole=False) == nextafter(low, 1)
 
 
 def test_no_value_is_sure(desk: ms.Scenario) -> None:

@@ -3,7 +3,7 @@ import io
 import json
 import pickle
 import sys
-from math import nan
+from math import inf, nan
 from pathlib import Path
 
 import attrs
@@ -127,6 +127,62 @@ def test_a_verdict_needs_the_whole_interval(study: Study) -> None:
     assert len(study.judge("mean(q.waiting_time) < 1")) == 3
     with pytest.raises(UnknownName):
         study.judge("mean(z.waiting_time) < 1")
+
+
+def _with(study: Study, place: int, key: tuple[str, str], values: list[float]) -> Study:
+    """The study, if a design point had had other values of a measure."""
+    outcomes = dict(study.outcomes)
+    for replication, value in enumerate(values):
+        outcome = outcomes[place, replication]
+        numbers = outcome.numbers[:]
+        numbers[outcome.columns.index(key)] = value
+        outcomes[place, replication] = attrs.evolve(outcome, numbers=numbers)
+    return attrs.evolve(study, outcomes=outcomes)
+
+
+def test_a_replication_with_nothing_to_measure_meets_nothing(study: Study) -> None:
+    """Workers that are so late that nothing is through have no 99 % quantile, and are not on time."""
+    late = _with(study, 1, ("q", "waiting_time.p99"), [1.0, 1.1, 1.2, nan])
+    [verdict] = late.judge("p99(q.waiting_time) < 1000", {COUNT: 2})
+    assert (verdict.met, verdict.missed) == (False, False)
+    assert "not sure" in str(verdict)
+    assert "1 without a value" in str(verdict)
+    assert late.probability("p99(q.waiting_time) < 1000", {COUNT: 2}).value == 0.75
+
+
+def test_what_takes_for_ever_in_one_run_is_not_met_for_sure(study: Study) -> None:
+    endless = _with(study, 1, ("q", "drain_time.max"), [1.0, 1.1, inf, 1.2])
+    [verdict] = endless.judge("max(q.drain_time) < 1000", {COUNT: 2})
+    assert (verdict.met, verdict.missed) == (False, True)
+    [verdict] = endless.judge("max(q.drain_time) > 0.5", {COUNT: 2})
+    assert not verdict.missed
+
+
+def test_the_cheapest_has_a_cost(study: Study) -> None:
+    key = ("*", "cost_per_month.final")
+    dear = _with(_with(study, 0, key, [nan] * 4), 1, key, [9.0] * 4)
+    found = _with(dear, 2, key, [9.0] * 4).cheapest("total(q.sent) >= 1")
+    assert found is not None
+    assert found.point.levels == {COUNT: 2}, "the first of those that cost the same"
+    for place in range(3):
+        dear = _with(dear, place, key, [nan] * 4)
+    assert dear.cheapest("total(q.sent) >= 1") is None
+
+
+def test_texts_in_a_table_are_quoted(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(desk, replications=1, horizon=20.0, measure=lambda _: {'a "b", c': 0.1})
+    study = experiment.compare({}, {COUNT: 3}, names=("now", "then, or never")).run("sequential")
+    rows = list(csv.reader(io.StringIO(study.to_csv())))[1:]
+    assert rows == [[str(cell) for cell in row] for row in study.rows()]
+    assert [row[0] for row in rows if row[3] == 'a "b", c'] == ["now", "then, or never"]
+    frame = study.to_pandas()
+    assert next(frame.itertuples(index=False, name=None))[:4] == next(study.rows())[:4]
+
+
+def test_the_table_of_no_runs_has_its_columns(study: Study) -> None:
+    empty = attrs.evolve(study, outcomes={}, interrupted=True)
+    assert list(empty.to_pandas().columns) == [COUNT, "replication", "entity", "metric", "value"]
+    assert empty.to_csv() == f"{COUNT},replication,entity,metric,value\n"
 
 
 class TestCompare:

@@ -184,3 +184,69 @@ def test_runs_of_another_version_are_refused(
     monkeypatch.setattr("msgsim.study.store.version", missing)
     with pytest.raises(StudyError, match=r"its msgsim is .*, not an unknown one"):
         experiment.run("sequential", results=path)
+
+
+class _Weighed:
+    """A measure that is an object: its repr is another one in each process."""
+
+    def __call__(self, run: ms.Run) -> dict[str, float]:
+        return {"weighed": run.total("q", "sent")}
+
+
+def test_a_measure_that_is_an_object_is_the_same_in_another_process(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    attrs.evolve(experiment, measure=_Weighed()).run("sequential", results=path)
+    told: list[tuple[int, int]] = []
+    attrs.evolve(experiment, measure=_Weighed()).run(
+        "sequential", results=path, progress=lambda *done: told.append(done)
+    )
+    assert told == [(6, 6)]
+
+
+def _trace(last: float) -> ms.Trace:
+    return ms.Trace(counts=[1.0] * 20 + [last], width=1.0)
+
+
+def test_traces_that_look_alike_are_kept_apart(desk: ms.Scenario, tmp_path: Path) -> None:
+    path, told = tmp_path / "study.sqlite", list[tuple[int, int]]()
+    experiment = ms.Experiment(desk, replications=1, horizon=30.0)
+    assert repr(_trace(2.0)) == repr(_trace(9.0)), "a long one is shown in short"
+    for last in (2.0, 9.0, 2.0):
+        one = experiment.vary("traffic.t.rate", [_trace(last)])
+        study = one.run("sequential", results=path, progress=lambda *done: told.append(done))
+        assert study.to_json() == one.run("sequential").to_json()
+    assert told == [(0, 1), (1, 1), (0, 1), (1, 1), (1, 1)]
+
+
+def test_handlers_as_values_are_told_apart_by_their_names(desk: ms.Scenario, tmp_path: Path) -> None:
+    def pack(*_: object) -> None:
+        return None
+
+    def post(*_: object) -> None:
+        return None
+
+    def again() -> ms.Experiment:
+        def pack(*_: object) -> None:
+            return None
+
+        return base.vary("workers.w.handler", [post, pack])
+
+    base = ms.Experiment(desk, replications=1, horizon=20.0)
+    path, told = tmp_path / "study.sqlite", list[tuple[int, int]]()
+    both = base.vary("workers.w.handler", [pack, post])
+    both.run("sequential", results=path)
+    both.run("sequential", results=path, progress=lambda *done: told.append(done))
+    assert told == [(2, 2)]
+    told.clear()
+    again().run("sequential", results=path, progress=lambda *done: told.append(done))
+    assert told[0] == (1, 2), "another function of that name is in another place"
+    nameless = base.vary("workers.w.handler", [lambda *_: None, lambda *_: None])
+    assert len(nameless.run("sequential").points) == 2
+    with pytest.raises(StudyError, match=r"can't tell design point 1 from one before it.*by their names"):
+        nameless.run("sequential", results=tmp_path / "other.sqlite")
+
+
+@pytest.mark.parametrize("path", ["", ":memory:", 3, b"study.sqlite"])
+def test_what_would_not_be_a_file_afterwards_is_refused(experiment: ms.Experiment, path: object) -> None:
+    with pytest.raises(StudyError, match="is no results file; allowed: the path of one"):
+        experiment.run("sequential", results=path)  # type: ignore[arg-type]
