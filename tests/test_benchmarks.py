@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from msgsim import simulate
+from msgsim import load, simulate
 
 FOLDER = str(Path(__file__).parents[1] / "benchmarks")
 SCRIPTS = ("spike", "mmc", "topic", "orders")
@@ -167,3 +167,38 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         else:
             assert held >= stats.binom(studies, row.stated).ppf(0.001), str(row)
     assert f"of {studies}," in intervals.notes(rows)
+
+
+def test_the_planner_finds_what_theory_says() -> None:
+    planning: Any = import_module("planning")
+    assert [question.truth for question in planning.QUESTIONS] == [3, 7, 19, 14]
+    [row] = planning.table(seeds=1, questions=[0])
+    assert row.above[0] + row.above[1] == 1, str(row)
+    assert "100 %" in str(row)
+
+
+def test_black_friday_is_planned_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    black_friday: Any = import_module("black_friday")
+    scenario = load("black-friday").vary("horizon", 120.0).vary("traffic.shop.rate.1.at", 20.0)
+    scenario = scenario.vary("traffic.shop.rate.1.hold", 20.0).vary("traffic.shop.rate.1.decay", 0.0)
+    steps = [("workers.billing-workers.count", (10, 12), "p99(billing.sojourn_time) < 2 min")]
+    plans = black_friday.steps_of(scenario, steps, horizon=120.0, replications=2, n_jobs=1)
+    count = plans[0].value
+    assert 10 <= count <= 12
+    assert f"workers.billing-workers.count = {count} is the smallest" in capsys.readouterr().out
+    comparison, days = black_friday.checked(scenario, plans, replications=2, n_jobs=1)
+    workers = next(row for row in comparison.rows if row.measure == "workers [USD]")
+    assert workers.difference.value == pytest.approx((count - 8) * 120 / 3600 * black_friday.WORKER_HOUR)
+    assert days.n == 2
+
+
+def test_studies_cost_little_and_are_the_same_whoever_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    studies: Any = import_module("studies")
+    monkeypatch.setattr(studies, "JOBS", 1)
+    figures = studies.measured("order-processing", runs=2, scale=0.02, samples=1)
+    assert figures.runs == 2
+    assert 0 < figures.overhead < 1
+    assert figures.use > 0
+    made = studies.executors()
+    declared = studies.experiment("M/M/8", 2, 0.001)
+    assert made["sequential"](declared) == made["joblib (loky)"](declared)
