@@ -13,7 +13,7 @@ from msgsim.study.estimates import holm, mean_interval, paired, wilson
 from msgsim.study.sequential import replicate_until
 from msgsim.study.steady_state import batch_means, lag_1_correlation, truncation
 
-pytest.importorskip("simulsi", reason="simulsi is not installed: pip install 'msgsim[dev]'")
+pytest.importorskip("simulsi", reason="simulsi is not installed: pip install 'msgsim[test]'")
 
 TINY = 1e-9
 """Relative: what the order of additions may change."""
