@@ -287,7 +287,8 @@ class Account:
 
     def delete_topic(self, name: str) -> None:
         """Let a topic go with its subscriptions; deliveries under way are lost (SNS-TOP-3)."""
-        del self.topics[name]
+        for subscriber in self.topics.pop(name).subscriptions.values():
+            subscriber.watch_no_more()
         self._topic_records[name] = TopicRecord(made=self.topic_record(name).made)
 
     def listen(self) -> None:

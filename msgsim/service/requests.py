@@ -55,6 +55,10 @@ def call(account: Account, operation: str, params: Mapping[str, Any], now: float
         ServiceError: refused, in the service's words where they are known.
         TimeRanBackwards: `now` is earlier than at the last call.
     """
+    if not isinstance(operation, str):
+        raise ServiceError(
+            "InvalidAction", f"The action {operation!r} is not a text; the names are those of `OPERATIONS`"
+        )
     service, _, name = operation.rpartition(":")
     there = SERVICES.get(service, {}) if service else OPERATIONS
     if name not in there:

@@ -5,10 +5,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from msgsim.bus.addresses import parse_address
 from msgsim.bus.email_templates import TemplatedEmail
 from msgsim.bus.emails import Email
 from msgsim.bus.outbox import OVER_DAILY_QUOTA
 from msgsim.bus.terms import Terms
+from msgsim.bus.verified import refuse_unverified
 from msgsim.errors import (
     AccountSuspended,
     BusError,
@@ -195,11 +197,37 @@ def _sent(
         raise
 
 
-def accepted(account: Account, email: Email, terms: Terms, now: float, templated: TemplatedEmail | None = None) -> str:
-    """Send it; a refusal of addresses that are not verified names the account's Region (SES-SND-2)."""
+def accepted(
+    account: Account,
+    email: Email,
+    terms: Terms,
+    now: float,
+    templated: TemplatedEmail | None = None,
+    *,
+    source: str | None = None,
+) -> str:
+    """Send it; a refusal of addresses that are not verified names the account's Region (SES-SND-2).
+
+    Args:
+        account: whose it is.
+        email: what is sent, or all of it but what the template makes.
+        terms: on which.
+        now: [s].
+        templated: the same with its template.
+        source: whose verification counts beside that of the email's sender; None for nobody's.
+    """
     try:
+        if source is not None:
+            _check_source(account, source, now)
         return account.outbox.send_email(email, now, terms=terms, templated=templated)
     except MessageRejected as error:
         raise MessageRejected(
             str(error).replace("in region US-EAST-1:", f"in region {account.region.upper()}:", 1)
         ) from error
+
+
+def _check_source(account: Account, source: str, now: float) -> None:
+    parse_address(source)
+    live = account.outbox
+    if (live.identities.in_use or live.outbox.sandbox) and not live.outbox.is_usual(source):
+        refuse_unverified([] if live.identities.covers(source, now) else [source])

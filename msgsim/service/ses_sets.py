@@ -235,5 +235,5 @@ def _made(account: Account, given: Mapping[str, Any]) -> EventDestination:
     unknown = [each for each in given["MatchingEventTypes"] if each not in WIRE]
     if unknown or not given["MatchingEventTypes"]:
         raise bad(f"MatchingEventTypes {unknown} cannot be; allowed: one or more of {', '.join(WIRE)} (SES-EVT-2)")
-    types = [WIRE[each] for each in given["MatchingEventTypes"]]
+    types = [WIRE[each] for each in dict.fromkeys(given["MatchingEventTypes"])]  # twice is once
     return EventDestination(topic=topic, types=types, enabled=given.get("Enabled", False))

@@ -7,13 +7,14 @@ from typing import Any
 import attrs
 
 from msgsim.bus.configuration_set import check_set_name
+from msgsim.bus.identities import canonical
 from msgsim.bus.reputation import GOOD, PAUSE
 from msgsim.bus.sending_tenants import DISABLED, ENABLED, REINSTATED, STOPPED_BY, SendingTenant, TenantStanding
 from msgsim.errors import DeclarationError, ServiceError, TenantDoesNotExist
 from msgsim.quotas import TENANTS
 from msgsim.service.account import Account
 from msgsim.service.email_record import TenantRecord
-from msgsim.service.ses_refusals import SES, bad, full, identity_name, page
+from msgsim.service.ses_refusals import SES, bad, full, page
 
 STATUSES = (ENABLED, REINSTATED, DISABLED)
 RESOURCE = "RESOURCE"
@@ -193,12 +194,14 @@ def _resources(account: Account, params: Mapping[str, Any]) -> tuple[list[str], 
     resource = arn.removeprefix(account.arn("ses", ""))
     kind, _, rest = resource.partition("/")
     there = {
-        "identity": lambda: identity_name(account, arn) in account.outbox.identities,
+        "identity": lambda: rest in account.outbox.identities,
         "configuration-set": lambda: rest in account.outbox.configuration_sets,
         "template": lambda: rest in account.emails.templates,
     }
     if resource == arn or kind not in there or not there[kind]():
         raise _no_resource(arn)
+    if kind == "identity":
+        resource = f"{kind}/{canonical(rest)}"  # one identity however it is written (SES-IDN-1)
     return account.emails.tenants[name].resources, resource
 
 

@@ -7,11 +7,11 @@ from msgsim.bus.addresses import bare_address, is_domain
 from msgsim.bus.email_events import FEEDBACK, check_feedback
 from msgsim.bus.identities import Identity, canonical
 from msgsim.errors import InvalidParameterValue
-from msgsim.quotas import IDENTITIES_ASKED
+from msgsim.quotas import IDENTITIES, IDENTITIES_ASKED
 from msgsim.service.account import Account
 from msgsim.service.email_record import IdentityRecord
 from msgsim.service.ses_identities import begin, dkim_of, dkim_tokens, drop, put_mail_from, put_signing, token
-from msgsim.service.ses_refusals import bad, identity_name
+from msgsim.service.ses_refusals import bad, full, identity_name
 from msgsim.service.ses_v1_refusals import identity_v1, page_v1
 
 KINDS: Mapping[str, str] = {"EmailAddress": "EMAIL_ADDRESS", "Domain": "DOMAIN"}
@@ -180,6 +180,8 @@ _FORWARDED = ("Bounce", "Complaint")
 def _verify(account: Account, name: str, now: float) -> None:
     known = account.outbox.identities
     if name not in known:
+        if len(known) >= IDENTITIES.high:
+            raise full(IDENTITIES)
         known.create(name, now, start=False)
     begin(account, name, now)
 

@@ -31,7 +31,11 @@ def send_email(account: Account, params: Mapping[str, Any], now: float) -> dict[
 
 
 def send_raw_email(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Send a message as it is, of up to 10 MB, to those whom its headers name unless the request does (SES-QUO-8)."""
+    """Send a message as it is, of up to 10 MB, to those whom its headers name unless the request does (SES-QUO-8).
+
+    It is from whom its header says. The source of the request is where bounces go, before any Return-Path, and must be
+    verified, too (SES-SND-2).
+    """
     message = parsed(params["RawMessage"]["Data"], MESSAGE_BYTES_V1)
     fields = raw_fields(message)
     fields["reply_to"] = fields.pop("reply-to")
@@ -39,16 +43,15 @@ def send_raw_email(account: Account, params: Mapping[str, Any], now: float) -> d
     author = fields["sender"] or source
     if author is None:
         raise bad("The raw message has no From header, and the request no Source.")
-    back = message.get("Return-Path", source)
+    back = message.get("Return-Path") if source is None else source
     if params.get("Destinations"):
         fields |= _among(params["Destinations"], fields)
-    same = source is None or bare_address(source) == bare_address(author)
-    fields |= {"sender": author if same else source, "return_path": None if back is None else bare_address(str(back))}
+    fields |= {"sender": author, "return_path": None if back is None else bare_address(str(back))}
     own, tags = said_in(message)
     tags |= dict(pairs(params.get("Tags", ())))
     email = Email(**fields)
     terms = _terms(account, {**own, **params}, email, now, tags=tuple(tags.items()), operation="SendRawEmail")
-    return {"MessageId": accepted(account, email, terms, now)}
+    return {"MessageId": accepted(account, email, terms, now, source=source)}
 
 
 def send_templated_email(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -324,3 +324,10 @@ def test_an_order_goes_from_topic_to_queue_to_email() -> None:
     for topic in account.topics.values():
         topic.check()
     account.outbox.check()
+
+
+@pytest.mark.parametrize("operation", [None, 7, b"Publish", ("Publish",), [], {}])
+def test_what_is_no_text_is_no_operation(operation: Any) -> None:
+    with pytest.raises(ServiceError, match="is not a text") as caught:
+        call(Account(), operation, {}, 0)
+    assert caught.value.code == "InvalidAction"

@@ -184,6 +184,9 @@ def test_an_account_has_at_most_10_000_identities() -> None:
     client("CreateEmailIdentity", EmailIdentity="last.org")
     refusal = client.refusal("CreateEmailIdentity", EmailIdentity="more.org")
     assert refusal == ("LimitExceededException", "There are 10000 identities already", 400)
+    older = client.refusal("VerifyEmailIdentity", EmailAddress="a@more.org")
+    assert older == ("LimitExceeded", "There are 10000 identities already", 400)
+    client("VerifyDomainIdentity", Domain="last.org")
 
 
 @pytest.mark.rule("SES-IDN-2")

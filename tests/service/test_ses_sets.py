@@ -307,3 +307,16 @@ def test_a_destination_gets_other_events_elsewhere() -> None:
     given = {**destination(arn, "SEND"), "EventDestinationName": "x"}
     refusal = client.refusal("UpdateConfigurationSetEventDestination", **given)
     assert refusal == ("NotFoundException", "No EventDestination found for s", 404)
+
+
+def test_a_type_of_events_that_is_named_twice_is_one() -> None:
+    client = Emails()
+    arn = client.listen()
+    client("CreateConfigurationSet", ConfigurationSetName="s")
+    made = {"MatchingEventTypes": ["SEND", "BOUNCE", "SEND"], "SnsDestination": {"TopicArn": arn}, "Enabled": True}
+    named = {"ConfigurationSetName": "s", "EventDestinationName": "d"}
+    client("CreateConfigurationSetEventDestination", **named, EventDestination=made)
+    older = {"Name": "e", "MatchingEventTypes": ["click", "click"], "SNSDestination": {"TopicARN": arn}}
+    client("ses:CreateConfigurationSetEventDestination", ConfigurationSetName="s", EventDestination=older)
+    listed = client("GetConfigurationSetEventDestinations", ConfigurationSetName="s")["EventDestinations"]
+    assert [each["MatchingEventTypes"] for each in listed] == [["SEND", "BOUNCE"], ["CLICK"]]

@@ -290,3 +290,17 @@ def test_a_tenant_that_is_made_again_is_another_one() -> None:
     assert client.account.outbox.suppressed_destinations(0, tenant="acme") == []
     assert client.refused(**SHOP)[0] == "BadRequestException"
     assert client.refusal("DeleteTenant", TenantName="x")[0] == "NotFoundException"
+
+
+@pytest.mark.rule("SES-TEN-1")
+@pytest.mark.rule("SES-IDN-1")
+def test_an_identity_is_associated_once_however_it_is_written() -> None:
+    client = ready()
+    shouted = {"TenantName": "acme", "ResourceArn": IDENTITY.replace("shop.org", "SHOP.org")}
+    assert client.refusal("CreateTenantResourceAssociation", **shouted)[0] == "AlreadyExistsException"
+    client("DeleteTenantResourceAssociation", **shouted)
+    client("CreateTenantResourceAssociation", **shouted)
+    first = client("ListTenantResources", TenantName="acme")["TenantResources"][-1]
+    assert first == {"ResourceType": "EMAIL_IDENTITY", "ResourceArn": IDENTITY}
+    client("DeleteEmailIdentity", EmailIdentity="shop.org")
+    assert client.refused(**SHOP)[1] == "Tenant acme has no associated resource of type identity (SES-TEN-1)"

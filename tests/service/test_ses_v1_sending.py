@@ -210,16 +210,37 @@ def test_a_raw_message_goes_to_its_destinations_instead_if_it_has_any() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "head", "sender", "return_path"),
+    ("params", "head", "return_path"),
     [
-        ("shop@example.com", b"", "Shop <shop@example.com>", "shop@example.com"),
-        ("other@example.com", b"", "other@example.com", "other@example.com"),
-        ("shop@example.com", b"Return-Path: <back@example.com>\n", "Shop <shop@example.com>", "back@example.com"),
+        ({"Source": "shop@example.com"}, b"", "shop@example.com"),
+        ({"Source": "Back <other@example.com>"}, b"", "other@example.com"),
+        ({}, b"Return-Path: <back@example.com>\n", "back@example.com"),
+        ({"Source": "other@example.com"}, b"Return-Path: <back@example.com>\n", "other@example.com"),
     ],
 )
-def test_a_source_goes_before_a_from_header(source: str, head: bytes, sender: str, return_path: str) -> None:
-    email = Older().raw(data=head + RAW, Source=source)
-    assert (email.sender, email.return_path) == (sender, return_path)
+def test_bounces_of_a_raw_message_go_to_its_source_before_its_return_path(
+    params: dict[str, str], head: bytes, return_path: str
+) -> None:
+    email = Older().raw(data=head + RAW, **params)
+    assert (email.sender, email.return_path) == ("Shop <shop@example.com>", return_path)
+
+
+@pytest.mark.rule("SES-SND-2")
+def test_the_source_of_a_raw_message_is_verified_beside_its_from_header() -> None:
+    client = Older(region="eu-west-1", verified=["example.com"])
+    unverified = (
+        "MessageRejected",
+        "Email address is not verified. The following identities failed the check in region EU-WEST-1: a@other.org",
+        400,
+    )
+    assert client.raw_refused(Source="a@other.org") == unverified
+    disguised = client.raw_refused(RAW.replace(b"shop@example.com", b"a@other.org"), Source="b@example.com")
+    assert disguised[1] == unverified[1].replace("a@other.org", "Shop <a@other.org>")
+    assert Older(region="eu-west-1", sandbox=True).raw_refused(Source="a@other.org") == unverified
+    assert client.raw_refused(Source="nobody")[0] == "MessageRejected"
+    assert client.account.outbox.accepted == 0
+    assert client.raw(Source="bounces@mail.example.com").return_path == "bounces@mail.example.com"
+    assert client.raw(Source=client.account.outbox.outbox.sender).sender == "Shop <shop@example.com>"
 
 
 def test_a_raw_message_without_a_sender() -> None:

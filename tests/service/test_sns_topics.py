@@ -40,6 +40,7 @@ def test_a_deleted_topic_is_gone_with_its_subscriptions() -> None:
     client("CreateTopic", Name="t")
     assert client.publish("2") != first
     assert len(client.bodies()) == 1
+    assert not client.queue.watchers
     assert client("GetTopicAttributes", TopicArn=ARN)["Attributes"]["SubscriptionsPending"] == "0"
 
 
