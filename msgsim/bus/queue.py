@@ -229,16 +229,6 @@ def check_queue(kind: type, queue: object) -> None:
         raise DeclarationError(f"{kind.__name__}.queue", f"{queue!r} is not a Queue")
 
 
-class Watchers(list[Callable[[], None]]):
-    """Who is told that a queue has gone or takes less; a copy of the queue begins with nobody.
-
-    What a copy goes on to deliver to enters itself anew.
-    """
-
-    def __reduce__(self) -> tuple[type["Watchers"], tuple[()]]:
-        return Watchers, ()
-
-
 class LiveQueue(Store):
     """What every live queue does, standard or FIFO: the service's verbs, which check what they are given.
 
@@ -317,7 +307,7 @@ class LiveQueue(Store):
         self.on_move: Callable[[MoveTask], None] | None = None
         self.move: MoveTask | None = None
         self.on_redeclare: Callable[[Queue, Self | None], None] | None = None
-        self.watchers = Watchers()
+        self.watchers: list[Callable[[], None]] = []
         self._need_chance(queue)
         if queue.redrive and dead_letter_queue is None:
             dead_letter_queue = type(self)(Queue(fifo=queue.fifo), queue.redrive.to)
@@ -554,6 +544,25 @@ class LiveQueue(Store):
             source.max_receive_count = inf
         for watcher in self.watchers:
             watcher()
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """All but who is told that it has gone: what a copy goes on to deliver to enters itself anew."""
+        state: Any = super().__getstate__()
+        del state[1]["watchers"]
+        return state  # type: ignore[no-any-return]  # that of an object with slots
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for slot, value in state[1].items():
+            setattr(self, slot, value)
+        self.watchers = getattr(self, "watchers", [])
+
+    def tell(self, watcher: Callable[[], None]) -> None:
+        """Call it when the queue has been deleted, or is going to take less than it does.
+
+        That may be asked of a copy that is not whole yet: its messages can lead to the topic that they came from.
+        """
+        self.watchers = getattr(self, "watchers", [])
+        self.watchers.append(watcher)
 
     def sources(self) -> "list[Self]":
         """The queues that have their dead letters here now, in the order in which they began to."""

@@ -324,7 +324,7 @@ class Subscriber(FilterCounts):
         certain = subscription.delivery_delay is None and not subscription.failure_rate
         at_once = self._courier is None and subscription.deactivated_above is None
         self.is_instant = certain and at_once and not is_narrow(queue)
-        _watchers(queue).append(self.watch)
+        _tell_of(queue, self.watch)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but functions that are made of a declaration and a generator: a copy makes them of its own."""
@@ -336,7 +336,7 @@ class Subscriber(FilterCounts):
             setattr(self, slot, value)
         self._draw_anew()
         self._filter_anew()
-        _watchers(self.queue).append(self.watch)
+        _tell_of(self.queue, self.watch)
 
     def __repr__(self) -> str:
         return (
@@ -457,7 +457,7 @@ class Subscriber(FilterCounts):
         """Use the live queue that a name is of from now on; deliveries under way arrive there, too."""
         if self.declaration.protocol == "sqs" and self.declaration.endpoint == name:
             self.watch_no_more()
-            _watchers(queue).append(self.watch)
+            _tell_of(queue, self.watch)
             self.queue = queue
             self.enqueue = queue.enqueue
             if is_narrow(queue):
@@ -632,6 +632,13 @@ def _put(queue: Endpoint, parcel: Parcel, now: float) -> None:
 def is_there(queue: object) -> bool:
     """Whether a queue, or the one of a station, has not been deleted."""
     return bool(getattr(getattr(queue, "queue", queue), "exists", True))
+
+
+def _tell_of(queue: object, watcher: Callable[[], None]) -> None:
+    """Have it told when a queue has gone or takes less; what is no queue tells nobody."""
+    tell = getattr(getattr(queue, "queue", queue), "tell", None)
+    if tell is not None:
+        tell(watcher)
 
 
 def _watchers(queue: object) -> list[Callable[[], None]]:

@@ -304,3 +304,13 @@ class TestCopies:
         queue: Any = the(topic).queue
         assert (len(queue.watchers), copy.deepcopy(queue).watchers) == (1, [])
         assert len(copy.deepcopy(topic).subscriptions["q"].queue.watchers) == 1  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize("copied", [copy.deepcopy, lambda whole: pickle.loads(pickle.dumps(whole))])  # noqa: S301 - its own
+    def test_a_copy_of_a_queue_whose_messages_lead_to_its_topic_still_tells_it(self, copied: Any) -> None:
+        topic = topic_of(ms.Subscription(endpoint="q"), q=ms.Queue())
+        topic.publish("x", 0)
+        queue, twin = copied((the(topic).queue, topic))
+        assert len(queue.watchers) == 1
+        queue.close(1)
+        twin.publish("x", 1)
+        assert (twin.delivered, twin.delivery_failed) == (1, 1)
