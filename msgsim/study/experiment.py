@@ -1,32 +1,29 @@
 """Experiment: many runs of a scenario and its variations, declared."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from math import inf, isfinite
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from msgsim.declare import as_float, as_int, check_number, copied, instance, number, plain
-from msgsim.errors import DeclarationError, StudyError, UnknownName
+from msgsim.declare import as_float, as_int, check_number, copied, instance, number
+from msgsim.errors import DeclarationError, UnknownName
 from msgsim.metrics import COUNTER, GAUGE
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
+from msgsim.study.course import Course, Progress
 from msgsim.study.design import ALTERNATIVE, Point, changed, grid, latin_hypercube, repeated
 from msgsim.study.estimates import as_confidence
-from msgsim.study.executors import run_all
-from msgsim.study.jobs import Extra, Failure, Job, Outcome, Terms
+from msgsim.study.identity import anywhere, written
+from msgsim.study.jobs import Extra, Terms
 from msgsim.study.measures import Key
 from msgsim.study.prices import Prices, load_prices
 from msgsim.study.results import Study
 from msgsim.study.sequential import grown, needed
-from msgsim.study.store import ResultsFile, release
+from msgsim.study.store import release
 from msgsim.study.vocabulary import WHOLE, Vocabulary, refuse_statistic
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
 
 MSER5 = "mser5"
 """Instead of a warm-up: find one."""
@@ -35,12 +32,6 @@ REPLICATIONS = 10
 
 MOST_POINTS = 100_000
 """Design points of a study."""
-
-ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""In the repr of a function or an object: another one in each process."""
-
-Progress = Callable[[int, int], bool | None]
-"""Called with the runs that are done and those that are wanted; returning False ends the study there."""
 
 
 def _as_series(given: Any) -> Any:
@@ -309,7 +300,7 @@ class Experiment:
             from msgsim.study.pilot import longest_warm_up  # noqa: PLC0415 - few ask
 
             experiment = attrs.evolve(self, warm_up=longest_warm_up(self, points, executor, n_jobs))
-        return _Course(experiment, points, results).through(executor, n_jobs, progress)
+        return Course(experiment, points, results).through(executor, n_jobs, progress)
 
     def terms(self) -> Terms:
         """How each run is made."""
@@ -323,15 +314,15 @@ class Experiment:
         """What all runs of a results file have in common."""
         return {
             "msgsim": release(),
-            "scenario": _written(self.scenario) if not self.alternatives else "several",
+            "scenario": written(self.scenario) if not self.alternatives else "several",
             "horizon": repr(self.length),
             "warm-up": repr(self.scenario.warm_up if self.warm_up is None else self.warm_up),
             "seed": repr(self.seed),
             "probe": repr(self.probe),
             "series": ", ".join(".".join(key) for key in self.series) or "none",
-            "measure": getattr(self.measure, "__qualname__", ADDRESS.sub("", repr(self.measure))),
+            "measure": getattr(self.measure, "__qualname__", anywhere(repr(self.measure))),
             "price list": f"as shipped, of {load_prices().date}" if self.prices is None else repr(self.terms().prices),
-            **{f"alternative {name}": _written(scenario) for name, scenario in self.alternatives.items()},
+            **{f"alternative {name}": written(scenario) for name, scenario in self.alternatives.items()},
         }
 
     def _check_free(self, path: str) -> None:
@@ -339,139 +330,6 @@ class Experiment:
             raise DeclarationError(f"{path}", "is varied already")
         if path == ALTERNATIVE:
             raise DeclarationError(f"{path}", "is the column of alternatives")
-
-
-class _Course:
-    """An experiment under way."""
-
-    def __init__(self, experiment: Experiment, points: list[Point], results: "str | PathLike[str] | None") -> None:
-        self._experiment = experiment
-        self._points = points
-        self._results = results
-        self._outcomes: dict[tuple[int, int], Outcome] = {}
-        self._columns: dict[tuple[Key, ...], tuple[Key, ...]] = {}
-        self._named: dict[int, tuple[Key, ...]] = {}
-        self._failed: tuple[Job, Failure] | None = None
-        self._stopped = False
-        self._wanted = experiment.replications
-
-    def through(self, executor: Any, n_jobs: int | None, progress: Progress | bool | None) -> Study:
-        if self._results is None:
-            return self._rounds(None, executor, n_jobs, progress)
-        with ResultsFile(self._results, self._experiment.identity()) as file:
-            return self._rounds(file, executor, n_jobs, progress)
-
-    def _rounds(
-        self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
-    ) -> Study:
-        """As many replications as are wanted, or as it takes."""
-        while True:
-            self._go(file, executor, n_jobs, progress)
-            study, precision = self._study(), self._experiment.precision
-            if precision is None or study.interrupted:
-                return study
-            following = precision.next_after(study, self._wanted)
-            if following == self._wanted:
-                return study
-            if self._stopped:  # with the last run of a round
-                return attrs.evolve(study, interrupted=True)
-            self._wanted = following
-
-    def _go(
-        self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
-    ) -> None:
-        wanted = self._wanted
-        keys = self._keys() if file is not None else []
-        if file is not None:
-            for (point, replication), outcome in file.finished(keys, wanted):
-                self._outcomes[point, replication] = self._shared(point, outcome)
-        terms = self._experiment.terms()
-        jobs = [
-            Job(place, replication, point.scenario, terms)
-            for replication in range(wanted)
-            for place, point in enumerate(self._points)
-            if (place, replication) not in self._outcomes
-        ]
-        total = wanted * len(self._points)
-
-        with _shown(progress) as report:
-
-            def save(job: Job, outcome: Outcome | Failure) -> bool:
-                if isinstance(outcome, Outcome):
-                    outcome = self._alike(job, self._shared(job.point, outcome))
-                if isinstance(outcome, Failure):
-                    self._failed = (job, outcome)
-                    return False
-                self._outcomes[job.place] = outcome
-                if file is not None:
-                    file.save(keys[job.point], job.replication, outcome)
-                self._stopped = report(len(self._outcomes), total) is False
-                return not self._stopped
-
-            try:
-                self._stopped = report(len(self._outcomes), total) is False
-                if jobs and not self._stopped:
-                    run_all(jobs, executor, n_jobs, save)
-            except KeyboardInterrupt:
-                self._stopped = True
-            except StudyError as error:
-                error.study = self._study()
-                raise
-        if self._failed is not None:
-            job, failure = self._failed
-            raised = StudyError(
-                f"replication {job.replication} of design point {self._points[job.point]} failed: {failure.error}"
-            )
-            raised.study = self._study()
-            raise raised
-
-    def _shared(self, point: int, outcome: Outcome) -> Outcome:
-        """The same with the columns of the runs before it: from a worker each comes with its own, the most of it."""
-        columns = self._columns.setdefault(outcome.columns, outcome.columns)
-        self._named.setdefault(point, columns)
-        return attrs.evolve(outcome, columns=columns)
-
-    def _alike(self, job: Job, outcome: Outcome) -> Outcome | Failure:
-        """Refuse a run that was measured in other terms than others of its design point."""
-        if outcome.columns is self._named[job.point]:
-            return outcome
-        odd = sorted(name for _, name in set(outcome.columns).symmetric_difference(self._named[job.point]))
-        allowed = "allowed: the same names for every run of a design point, with NaN where there is nothing"
-        return Failure(f"measure: returned {', '.join(odd)} for some runs and not for others; {allowed}", ours=True)
-
-    def _keys(self) -> list[str]:
-        """Of the design points in a results file.
-
-        Raises:
-            StudyError: two are the same, such as those of two functions without a name.
-        """
-        keys = [filed(point) for point in self._points]
-        if (twice := repeated(keys)) is not None:
-            problem = f"a results file can't tell design point {twice} from one before it: {self._points[twice]}"
-            raise StudyError(f"{problem}; functions are told apart by their names")
-        return keys
-
-    def _study(self) -> Study:
-        wanted = self._wanted * len(self._points)
-        return Study(
-            experiment=attrs.evolve(self._experiment, replications=self._wanted),
-            points=tuple(self._points),
-            outcomes=dict(sorted(self._outcomes.items())),
-            interrupted=len(self._outcomes) < wanted,
-        )
-
-
-def _shown(progress: Progress | bool | None) -> "AbstractContextManager[Progress]":
-    """A context in which progress is reported as was asked for."""
-    from msgsim.study.progress import bar, quietly, reporting  # noqa: PLC0415 - `rich` where a bar is wanted
-
-    if progress is True:
-        return bar()
-    if progress is None or progress is False:
-        return quietly()
-    if not callable(progress):
-        raise DeclarationError("progress", f"{progress!r} is not a function of the runs done and wanted")
-    return reporting(progress)
 
 
 def _listable(values: object) -> bool:
@@ -490,29 +348,3 @@ def _check_path(scenario: Scenario, path: str, value: Any) -> None:
         raise
     except DeclarationError:
         return
-
-
-def filed(point: Point) -> str:
-    """The key of a design point in a results file: the same for equal values in any process, and for no others.
-
-    A declaration may be shown in short, as a trace is: a digest of the whole scenario is beside it.
-    """
-    key = ADDRESS.sub("", point.key)
-    if all(value is None or isinstance(plain(value), (bool, int, float, str)) for value in point.levels.values()):
-        return key
-    from hashlib import sha256  # noqa: PLC0415 - few need it
-
-    return f"{key} #{sha256(_written(point.scenario).encode()).hexdigest()[:24]}"
-
-
-def _written(scenario: Scenario) -> str:
-    try:
-        return scenario.to_toml()
-    except DeclarationError:  # a Python function is a handler: a file cannot hold it, but its name tells it apart
-        bare = {name: attrs.evolve(pool, handler=None) for name, pool in scenario.workers.items()}
-        names = ", ".join(
-            f"{name}: {getattr(pool.handler, '__qualname__', 'a handler')}"
-            for name, pool in scenario.workers.items()
-            if pool.handler is not None
-        )
-        return f"{attrs.evolve(scenario, workers=bare).to_toml()}\n# handlers: {names}\n"

@@ -11,9 +11,10 @@ import attrs
 from msgsim.declare import check_number, plain
 from msgsim.errors import DeclarationError
 from msgsim.scenario import Scenario
+from msgsim.study.course import Progress
 from msgsim.study.design import brief
 from msgsim.study.estimates import Estimate, as_confidence
-from msgsim.study.experiment import MSER5, Experiment, Progress
+from msgsim.study.experiment import MSER5, Experiment
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.objectives import Objective, parse
 from msgsim.study.results import Study

@@ -240,6 +240,11 @@ class TestProgress:
         assert study.interrupted
         assert "6 runs missing" in study.summary()
 
+    def test_until_then_all_points_have_as_many_runs(self, desk: ms.Scenario) -> None:
+        experiment = ms.Experiment(desk, replications=9, horizon=50.0).vary(COUNT, [1, 2])
+        study = experiment.run("sequential", progress=lambda done, _total: done < 4)
+        assert list(study.outcomes) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
     def test_so_does_ctrl_c(self, desk: ms.Scenario) -> None:
         def press(done: int, _total: int) -> None:
             if done == 2:
