@@ -170,4 +170,7 @@ def matching(points: Iterable[Point], at: Mapping[str, Any] | None) -> Iterator[
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values of a design are the same; numbers of another library are numbers."""
-    return bool(plain(one) == plain(other))
+    try:
+        return bool(plain(one) == plain(other))
+    except ValueError:  # such as arrays, which are no values of a design
+        return False

@@ -154,6 +154,8 @@ class Experiment:
             UnknownName: the path does not exist.
             DeclarationError: no values, one twice, or the path is varied already, or given for the whole experiment.
         """
+        if not isinstance(path, str):
+            raise DeclarationError("path", f"{path!r} is not a path such as workers.mailers.count")
         if isinstance(values, (str, Mapping, AbstractSet)) or not _listable(values):
             raise DeclarationError(f"{path}", f"{values!r} is not a list of values, which have an order")
         found = tuple(values)
@@ -202,7 +204,7 @@ class Experiment:
         """
         if self.alternatives:
             raise DeclarationError("compare", "there are alternatives already")
-        if len(set(names)) != 2 or not all(isinstance(name, str) and name for name in names):  # noqa: PLR2004 - two
+        if not _are_two_names(names):
             raise DeclarationError("names", f"{names!r} are not two different names")
         made = {}
         for name, given in zip(names, (a, b), strict=True):
@@ -330,6 +332,12 @@ class Experiment:
             raise DeclarationError(f"{path}", "is varied already")
         if path == ALTERNATIVE:
             raise DeclarationError(f"{path}", "is the column of alternatives")
+
+
+def _are_two_names(given: object) -> bool:
+    if not isinstance(given, Sequence) or len(given) != 2:  # noqa: PLR2004 - as it says
+        return False
+    return all(isinstance(name, str) and name for name in given) and given[0] != given[1]
 
 
 def _listable(values: object) -> bool:

@@ -161,6 +161,7 @@ class Study:
             UnknownName, DeclarationError: the objective is not one, or there is no such measure.
             MissingExtra: scipy is not installed.
         """
+        [cost] = _pairs([cost])
         met = [verdict for verdict in self.judge(objective, confidence=confidence) if verdict.met]
         costs = [self.estimate(*cost, verdict.point.levels).value for verdict in met]
         known = [(value, place) for place, value in enumerate(costs) if not isnan(value)]
@@ -193,7 +194,7 @@ class Study:
             raise DeclarationError("compare", f"say which two of the {len(self.points)} design points")
         else:
             one, other = self._place(a), self._place(b)
-        keys = self._headlines((one, other)) if measures is None else [(each[0], each[1]) for each in measures]
+        keys = self._headlines((one, other)) if measures is None else _pairs(measures)
         return compared(
             self.points[one],
             self.points[other],
@@ -216,7 +217,7 @@ class Study:
         """
         if len(measures) < 2:  # noqa: PLR2004 - with one there is but a least
             raise DeclarationError("front", f"{len(measures)} measures; allowed: two or more, as (entity, measure)")
-        return front(self._means(measures))
+        return front(self._means(_pairs(measures)))
 
     def plot_front(self, x: Key, y: Key, *, objective: str | None = None) -> "Figure":
         """All design points by two measures of which less is better, and the front.
@@ -420,6 +421,8 @@ class Study:
         return tuple(plain(self.points[place].levels.get(name)) for name in names)
 
     def _places(self, at: At) -> list[int]:
+        if at is not None and not isinstance(at, Mapping):
+            raise DeclarationError("at", f"{at!r} is not values by path, such as {{'workers.mailers.count': 6}}")
         for place, point in enumerate(self.points):
             if point.levels is at:  # as whoever goes through the points asks: no need to look at any value
                 return [place]
@@ -488,7 +491,7 @@ class Study:
 
     def _chosen(self, measures: Sequence[Key] | None) -> list[Key]:
         if measures is not None:
-            return [(entity, measure) for entity, measure in measures]
+            return _pairs(measures)
         return self._headlines([place for place in range(len(self.points)) if self._of(place)]) if self.outcomes else []
 
     def _estimate_dict(self, place: int, key: Key, confidence: float) -> dict[str, Any]:
@@ -514,6 +517,19 @@ HEADLINES = frozenset(
     }
 )
 """The measures of an overview."""
+
+
+def _pairs(measures: Any) -> list[Key]:
+    """Measures as they are; refuses what is no pair."""
+    if isinstance(measures, str) or not isinstance(measures, Sequence):
+        raise DeclarationError("measures", f"{measures!r} is not a list of measures; allowed: {_PAIR}, ...")
+    for given in measures:
+        if not isinstance(given, (tuple, list)) or [type(part) for part in given] != [str, str]:
+            raise DeclarationError("measures", f"{given!r} is not a measure; allowed: {_PAIR}")
+    return [(entity, measure) for entity, measure in measures]
+
+
+_PAIR = '(entity, measure), such as ("emails", "sojourn_time.p99")'
 
 
 def _line(cells: Sequence[object]) -> str:

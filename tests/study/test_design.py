@@ -70,3 +70,9 @@ def test_a_combination_that_is_not_allowed_is_named(desk: ms.Scenario) -> None:
         grid({"": desk}, [{}], {"workers.w.count": [1, -1]})
     with pytest.raises(UnknownName, match="mailers"):
         grid({"": desk}, [{}], {"workers.mailers.count": [1]})
+
+
+def test_arrays_are_no_values_of_a_design(desk: ms.Scenario) -> None:
+    np = pytest.importorskip("numpy")
+    with pytest.raises(DeclarationError, match="count"):
+        ms.Experiment(desk).vary("workers.w.count", np.array([[1, 2], [3, 4]])).points()

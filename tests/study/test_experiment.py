@@ -154,6 +154,7 @@ def test_it_wants_a_scenario() -> None:
     [
         ("workers.z.count", [1], UnknownName, "z"),
         (COUNT, [], DeclarationError, "no values"),
+        (3, [1], DeclarationError, "3 is not a path"),
         (COUNT, [1, 2, 1], DeclarationError, "twice"),
         (COUNT, 3, DeclarationError, "not a list"),
         (COUNT, "12", DeclarationError, "not a list"),
@@ -189,8 +190,9 @@ def test_alternatives_that_can_not_be(desk: ms.Scenario) -> None:
     experiment = ms.Experiment(desk)
     with pytest.raises(DeclarationError, match="neither a Scenario"):
         experiment.compare(desk, 3)  # type: ignore[arg-type]
-    with pytest.raises(DeclarationError, match="two different names"):
-        experiment.compare(desk, desk, names=("a", "a"))
+    for names in (("a", "a"), ("a", "b", "a"), ("a",), 3, [["a"], ["b"]], ("a", "")):
+        with pytest.raises(DeclarationError, match="two different names"):
+            experiment.compare(desk, desk, names=names)  # type: ignore[arg-type]
     with pytest.raises(DeclarationError, match="alternatives already"):
         experiment.compare(desk, desk).compare(desk, desk)
 
@@ -327,7 +329,14 @@ class TestStopWhen:
 
     def test_it_can_be_stopped_with_the_last_run_of_a_round(self, desk: ms.Scenario) -> None:
         experiment = ms.Experiment(desk, replications=3, horizon=50.0).stop_when("q", "waiting_time.mean", relative=0)
-        study = experiment.run("sequential", progress=lambda done, _total: done < 3)
+
+        def press(done: int, _total: int) -> None:
+            if done == 3 and not pressed:
+                pressed.append(done)
+                raise KeyboardInterrupt
+
+        pressed: list[int] = []
+        study = experiment.run("sequential", progress=press)
         assert len(study.outcomes) == 3
         assert study.interrupted, "more replications were wanted"
 

@@ -5,6 +5,7 @@ import pickle
 import sys
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -293,3 +294,48 @@ def test_the_cheapest_that_meets_an_objective(study: Study) -> None:
     assert idle is not None
     assert idle.point.levels == {COUNT: 3}
     assert study.cheapest("total(q.sent) < 1") is None
+
+
+@pytest.mark.parametrize("given", ["q.sent.total", ("q", "sent", "total"), ("q",), ("q", 3), 3])
+def test_what_is_no_measure(study: Study, given: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"is not a measure; allowed: \(entity, measure\)"):
+        study.summary([given])
+    with pytest.raises(DeclarationError, match="is not a measure"):
+        study.compare({COUNT: 1}, {COUNT: 2}, [given])
+    with pytest.raises(DeclarationError, match="is not a measure"):
+        study.cheapest("total(q.sent) >= 1", given)
+    with pytest.raises(DeclarationError, match="is not a measure"):
+        study.front(given, ("q", "sent.total"))
+
+
+@pytest.mark.parametrize("given", ["q.sent.total", 3])
+def test_what_is_no_list_of_measures(study: Study, given: Any) -> None:
+    with pytest.raises(DeclarationError, match="is not a list of measures"):
+        study.summary(given)
+
+
+@pytest.mark.parametrize("at", [3, [1], "1"])
+def test_what_tells_no_design_point_apart(study: Study, at: Any) -> None:
+    with pytest.raises(DeclarationError, match="is not values by path"):
+        study.estimate("q", "sent.total", at)
+
+
+def test_a_confidence_reaches_every_interval(study: Study) -> None:
+    at, objective = {COUNT: 2}, "mean(q.waiting_time) < 1"
+    [row] = study.compare({COUNT: 1}, at, [("q", "waiting_time.mean")], confidence=0.5).rows
+    assert row.a == study.estimate("q", "waiting_time.mean", {COUNT: 1}, confidence=0.5)
+    assert row.b == study.estimate("q", "waiting_time.mean", at, confidence=0.5)
+    assert row.difference.confidence == 0.5
+    assert study.quantile("q", "visible.max", 0.5, at, confidence=0.5).confidence == 0.5
+    assert study.probability(objective, at, confidence=0.5).confidence == 0.5
+    assert study.judge(objective, at, confidence=0.5)[0].estimates == (row.b,)
+    point = json.loads(study.to_json(confidence=0.5))["points"][1]
+    [found] = [each for each in point["estimates"] if (each["entity"], each["metric"]) == ("q", "waiting_time.mean")]
+    assert (found["low"], found["high"]) == (row.b.low, row.b.high)
+
+
+def test_the_difference_is_of_the_second_from_the_first(study: Study) -> None:
+    comparison = study.compare({COUNT: 3}, {COUNT: 1}, [("w", "count.mean"), ("q", "sent.total")])
+    row = comparison.rows[0]
+    assert (row.a.value, row.b.value, row.difference.value) == (3, 1, -2)
+    assert comparison.changed == [row]

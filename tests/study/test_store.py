@@ -8,6 +8,7 @@ import pytest
 import msgsim as ms
 from msgsim.errors import StudyError
 from msgsim.study.jobs import Outcome
+from msgsim.study.prices import shipped_text
 from msgsim.study.store import ResultsFile
 
 COUNT = "workers.w.count"
@@ -62,6 +63,14 @@ def test_another_studys_file_is_refused(
     with pytest.raises(StudyError, match=f"holds the runs of another study: {said}"):
         attrs.evolve(experiment, **changes).run("sequential", results=path)  # type: ignore[arg-type]
     assert path.read_bytes() == before
+
+
+def test_a_file_has_runs_of_one_price_list(experiment: ms.Experiment, tmp_path: Path) -> None:
+    path, dear = tmp_path / "study.sqlite", tmp_path / "dear.toml"
+    experiment.run("sequential", results=path)
+    dear.write_text(shipped_text().replace("per_million = 0.40", "per_million = 0.80"))
+    with pytest.raises(StudyError, match="its price list is"):
+        attrs.evolve(experiment, prices=dear).run("sequential", results=path)
 
 
 def test_another_scenarios_file_is_refused(experiment: ms.Experiment, tmp_path: Path) -> None:
