@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 import msgsim as ms
-from msgsim.errors import StudyError
+from msgsim.errors import AuditError, StudyError
 from msgsim.study.jobs import Outcome
 from msgsim.study.prices import shipped_text
 from msgsim.study.store import ResultsFile
@@ -259,3 +259,27 @@ def test_handlers_as_values_are_told_apart_by_their_names(desk: ms.Scenario, tmp
 def test_what_would_not_be_a_file_afterwards_is_refused(experiment: ms.Experiment, path: object) -> None:
     with pytest.raises(StudyError, match="is no results file; allowed: the path of one"):
         experiment.run("sequential", results=path)  # type: ignore[arg-type]
+
+
+def test_books_that_do_not_balance_are_kept_with_their_run(
+    experiment: ms.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.sqlite"
+    monkeypatch.setattr(
+        "msgsim.study.jobs.simulate", lambda *a, **k: attrs.evolve(ms.simulate(*a, **k), violations=("!",))
+    )
+    for _ in range(2):
+        study = experiment.run("sequential", results=path)
+        assert {outcome.violations for outcome in study.outcomes.values()} == {("!",)}
+        with pytest.raises(AuditError, match="replication 0 of design point"):
+            study.audit()
+
+
+def test_each_series_comes_back_as_it_was(desk: ms.Scenario, tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    experiment = ms.Experiment(desk, replications=2, horizon=60.0, series=["q.sent", "q.visible"])
+    fresh, again = (experiment.run("sequential", results=path) for _ in range(2))
+    for metric in ("sent", "visible"):
+        assert again.series("q", metric) == fresh.series("q", metric)
+    assert again.series("q", "sent") != again.series("q", "visible")
+    assert len(again.series("q", "sent")[0]) > 2
