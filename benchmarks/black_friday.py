@@ -21,7 +21,7 @@ STEPS: Sequence[Step] = (
     ("workers.shipping-workers.count", (4, 8), "p99(shipping.sojourn_time) < 30 s"),
     (
         "workers.billing-workers.count",
-        (10, 16),
+        (8, 16),
         "p99(billing.sojourn_time) < 5 min and max(billing.drain_time) < 5 min",
     ),
     ("outboxes.ses.max_send_rate", (14, 40), "p99(ses.end_to_end_time) < 10 min and max(emails.drain_time) < 10 min"),
