@@ -118,6 +118,15 @@ def vary_text(scenario: Scenario, path: str, text: str) -> Scenario:
         UnknownName: the path does not exist; says what does at that place.
         DeclarationError: the value is not allowed there.
     """
+    return scenario.vary(path, value_at(scenario, path, text))
+
+
+def value_at(scenario: Scenario, path: str, text: str) -> Any:
+    """A value for a path, given as a text: see `vary_text`. Whether the path exists, `Scenario.vary` says.
+
+    Raises:
+        DeclarationError: no such value can be there.
+    """
     from msgsim.toml import notation, problems, structuring  # noqa: PLC0415 - see above
 
     steps = path.split(".")
@@ -132,10 +141,9 @@ def vary_text(scenario: Scenario, path: str, text: str) -> Scenario:
     if str in texts and not isinstance(value, (str, dict)):
         value = text
     try:
-        value = structuring.reader(".").structure(value, kind)
+        return structuring.reader(".").structure(value, kind)
     except problems.Refused as refused:
         raise problems.error_of(refused, path) from None
-    return scenario.vary(path, value)
 
 
 def _kind_at(owner: Any, steps: list[str]) -> Any:

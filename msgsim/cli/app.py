@@ -8,7 +8,7 @@ from importlib.metadata import version as version_of
 from cyclopts import App, Token
 
 FINE, OUR_BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-WARNED = 1
+WARNED = NOT_MET = 1
 
 _WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
 

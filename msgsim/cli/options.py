@@ -1,7 +1,8 @@
 """Options that several commands have: durations, changes, files to write."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from json import dumps
 from os.path import realpath
@@ -10,7 +11,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from msgsim.declare import DAY, HOUR, MINUTE, check_number
-from msgsim.errors import DeclarationError, MissingExtra
+from msgsim.errors import DeclarationError, MissingExtra, UnknownName
 from msgsim.files import vary_text
 from msgsim.formats import exactly
 from msgsim.scenario import Scenario
@@ -18,6 +19,26 @@ from msgsim.simulation import Simulation
 from msgsim.writing import write_whole
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
+
+ARGUMENTS = {
+    "between": "--between",
+    "confidence": "--confidence",
+    "find": "--find",
+    "horizon": "--until",
+    "n_jobs": "--jobs",
+    "probe": "--probe",
+    "replications": "--replications",
+    "seed": "--seed",
+    "tolerance": "--tolerance",
+    "want": "--want",
+    "warm_up": "--warm-up",
+}
+"""The options that stand for arguments of another name, or of the same."""
+
+OWNERS = ("", "Experiment", "Simulation")
+"""Whose arguments these are; the fields of a scenario may have the same names."""
+
+PICTURES = (".png", ".svg", ".pdf")
 
 _NUMBER = r"(\d+\.?\d*(?:[eE][+-]?\d+)?)"
 _PART = re.compile(rf"{_NUMBER}\s*(ms|s|min|m|h|d)\s*", re.ASCII)
@@ -37,6 +58,40 @@ def seconds(option: str, written: str, *, zero: bool = False) -> float:
     return value
 
 
+def changed(scenario: Scenario, changes: Sequence[str], option: str = "--set") -> Scenario:
+    """A scenario with changes, each PATH=VALUE, made in order."""
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals or not path:
+            raise DeclarationError(option, f"{change!r} is not PATH=VALUE, such as workers.mailers.count=12")
+        with about(option):
+            scenario = vary_text(scenario, path.strip(), value.strip())
+    return scenario
+
+
+@contextmanager
+def about(option: str) -> Iterator[None]:
+    """A context in which errors begin with the option that they are about."""
+    try:
+        yield
+    except DeclarationError as error:
+        raise DeclarationError(option, error.problem if error.path == "objective" else str(error)) from None
+    except UnknownName as error:
+        raise UnknownName(f"{option}: {error}") from None
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """A context in which errors about an argument name the option that it came from."""
+    try:
+        yield
+    except DeclarationError as error:
+        owner, _, name = error.path.rpartition(".")
+        if owner not in OWNERS or name not in ARGUMENTS:
+            raise
+        raise DeclarationError(ARGUMENTS[name], error.problem) from None
+
+
 def prepared(
     scenario: Scenario,
     changes: Sequence[str],
@@ -47,11 +102,7 @@ def prepared(
     probe: str | None,
 ) -> tuple[Simulation, float]:
     """A simulation of a scenario with changes, and when it ends [s]."""
-    for change in changes:
-        path, equals, value = change.partition("=")
-        if not equals or not path:
-            raise DeclarationError("--set", f"{change!r} is not PATH=VALUE, such as workers.mailers.count=12")
-        scenario = vary_text(scenario, path.strip(), value.strip())
+    scenario = changed(scenario, changes)
     end = scenario.horizon if until is None else seconds("--until", until)
     simulation = Simulation(
         scenario,
@@ -73,12 +124,33 @@ def outputs(source: str, **given: str | None) -> dict[str, str]:
         if not path:
             raise DeclarationError(f"--{kind}", "'' is not the path of a file")
         problem = _why_not(path, taken)
+        if kind == "plot" and Path(path).suffix.lower() not in PICTURES:
+            problem = f"is no name of a picture; allowed: such as picture.png; {', '.join(PICTURES)}"
         if problem:
             raise DeclarationError(f"--{kind}", f"{path}: {problem}")
         taken[realpath(path)] = f"--{kind} is written there"
-    if "report" in targets and find_spec("matplotlib") is None:
+    if {"report", "plot"} & targets.keys() and find_spec("matplotlib") is None:
         raise MissingExtra("matplotlib", "plot")
     return targets
+
+
+def write_all(
+    targets: Mapping[str, str], writers: Mapping[str, Callable[[str], object]]
+) -> tuple[list[str], DeclarationError | None]:
+    """Write what is asked for, by kind: all that can be written, whatever becomes of the others.
+
+    Returns:
+        A line for each file that is written, and what is wrong with another one.
+    """
+    written = []
+    failure: DeclarationError | None = None
+    for kind, path in targets.items():
+        try:
+            writers[kind](path)
+            written.append(f"{kind} written to {path}\n")
+        except OSError as error:
+            failure = DeclarationError(f"--{kind}", f"{path}: cannot be written: {error.strerror or error}")
+    return written, failure
 
 
 def _why_not(path: str, taken: dict[str, str]) -> str:
