@@ -310,7 +310,7 @@ def test_a_run_that_fails_is_one_line(tiny: str, capsys: Capture, monkeypatch: p
     def lost(*_: object, **__: object) -> None:
         raise StudyError("a worker process died")
 
-    monkeypatch.setattr("msgsim.study.experiment.run_all", lost)
+    monkeypatch.setattr("msgsim.study.course.run_all", lost)
     assert cli.main(["study", tiny, "--results", tiny + ".sqlite"]) == 2
     assert capsys.readouterr().err == "msgsim: a worker process died\n"
 
