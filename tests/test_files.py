@@ -114,7 +114,7 @@ def queues(draw: st.DrawFn, dead: list[str]) -> ms.Queue:
         else st.none()
     )
     return ms.Queue(
-        visibility_timeout=draw(at_most(43_200, 0.001)),
+        visibility_timeout=draw(st.floats(0.001, 43_200) | st.integers(1, 43_200)),
         delay=draw(at_most(900)),
         retention=draw(at_most(1_209_600, 60)),
         wait_time=draw(at_most(20)),
