@@ -360,6 +360,14 @@ def test_long_lists_are_broken_into_lines() -> None:
     assert ms.Scenario.from_toml(source).workers["w"] == steps
 
 
+def test_a_count_that_is_a_constant_curve_is_no_bare_number() -> None:
+    shift = ms.Workers(queue="q", count=ms.Constant(3), service_time=1.0)
+    source = ms.Scenario(queues={"q": ms.Queue()}, workers={"w": shift}).to_toml()
+    again = ms.Scenario.from_toml(source).workers["w"]
+    assert again == shift
+    assert isinstance(again.count, ms.Constant)
+
+
 def test_an_empty_scenario_is_an_empty_text() -> None:
     assert ms.Scenario().to_toml() == ""
     assert ms.Scenario.from_toml("") == ms.Scenario()
