@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from math import fsum
 from os import PathLike
-from textwrap import wrap
+from textwrap import indent, wrap
 from typing import Any
 
 import attrs
@@ -26,6 +26,7 @@ from msgsim.errors import DeclarationError, UnknownName
 from msgsim.formats import count, exactly, one_line, share, significant
 from msgsim.run import Run
 from msgsim.study.billed import MONTH, Billed, Item
+from msgsim.study.grids import as_html, as_text
 from msgsim.study.message_sizes import MessageSizes
 from msgsim.study.prices import MILLION, THOUSAND, Prices, load_prices
 from msgsim.study.tariffs import Tariffs, units
@@ -153,28 +154,16 @@ class Ledger:
         }
 
     def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADS))]
-        lines = [self._headline(), ""]
-        for row in rows:
-            cells = [
-                cell.ljust(width) if place < _WORDS else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append(f"  {'  '.join(cells)}".rstrip())
-        lines.append("")
+        lines = [self._headline(), "", indent(as_text(_HEADS, self._rows(), _WORDS), "  "), ""]
         for note in self.notes():
             lines += wrap(note, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head, *rows = self._rows()
-        heads = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes())
         return (
-            f"<div class='msgsim'><p><strong>{escape(self._headline())}</strong></p><table><thead><tr>{heads}</tr>"
-            f"</thead><tbody>{body}</tbody></table><ul>{notes}</ul></div>"
+            f"<div class='msgsim'><p><strong>{escape(self._headline())}</strong></p>"
+            f"{as_html(_HEADS, self._rows())}<ul>{notes}</ul></div>"
         )
 
     def notes(self) -> list[str]:
@@ -201,8 +190,7 @@ class Ledger:
         return f"{self.money(self.per_month)} per month. What drives the bill:"
 
     def _rows(self) -> list[Sequence[str]]:
-        rows: list[Sequence[str]] = [_HEADS]
-        rows += [
+        return [
             (
                 one_line(line.entity),
                 line.service,
@@ -216,7 +204,6 @@ class Ledger:
             for line, part in self.drivers()
             if line.unit_price
         ]
-        return rows
 
 
 _LEFT_OUT = (

@@ -17,6 +17,7 @@ from msgsim.formats import counted, duration, share, significant
 from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.study.closed_forms import GGc, MMc, fluid_drain
+from msgsim.study.grids import as_html, as_text
 from msgsim.study.recovery import recoveries
 from msgsim.study.triggers import Reach
 
@@ -82,25 +83,14 @@ class Explanation:
         return f"<Explanation of {self.queue}: {len(self.lines)} numbers, {len(self.ignored)} reasons>"
 
     def __str__(self) -> str:
-        rows = [("", "simulated", *FORMS), *self._rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        table = [
-            "  ".join(
-                [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-            )
-            for row in rows
-        ]
+        table = as_text(("", "simulated", *FORMS), list(self._rows()))
         ignored = [f"- {each}" for each in self.ignored] or ["- nothing that the run had"]
-        return "\n".join([self._title(), "", *table, "", "What the closed forms leave out:", *ignored])
+        return "\n".join([self._title(), "", table, "", "What the closed forms leave out:", *ignored])
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{head}</th>" for head in ("", "simulated", *FORMS))
-        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows())
+        table = as_html(("", "simulated", *FORMS), list(self._rows()))
         ignored = "".join(f"<li>{escape(each)}</li>" for each in self.ignored or ["nothing that the run had"])
-        return (
-            f"<p>{escape(self._title())}</p><table><tr>{heads}</tr>{rows}</table>"
-            f"<p>What the closed forms leave out:</p><ul>{ignored}</ul>"
-        )
+        return f"<p>{escape(self._title())}</p>{table}<p>What the closed forms leave out:</p><ul>{ignored}</ul>"
 
     def _title(self) -> str:
         return (
