@@ -1,5 +1,6 @@
 """Numbers in words: counts, rates, shares and durations as a reader wants them, with their units."""
 
+from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 
 from msgsim.declare import DAY, HOUR, MINUTE
@@ -97,3 +98,11 @@ def one_line(text: str) -> str:
     'no luck [0m'
     """
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def release() -> str:
+    """The version of msgsim; nothing for a folder of sources that is not installed."""
+    try:
+        return version("msgsim")
+    except PackageNotFoundError:
+        return ""

@@ -1,12 +1,11 @@
 """A run as one page for people who were not there: self-contained, with no scripts and nothing to fetch."""
 
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 
 from msgsim.declare import MINUTE
 from msgsim.errors import DeclarationError
 from msgsim.files import examples, load
-from msgsim.formats import UNTITLED, one_line
+from msgsim.formats import UNTITLED, one_line, release
 from msgsim.plot import figure
 from msgsim.run import Run
 from msgsim.simulation import PROBES
@@ -118,7 +117,4 @@ def _number(value: float) -> str:
 
 
 def _made_by() -> str:
-    try:
-        return f"Made by msgsim {version('msgsim')}"
-    except PackageNotFoundError:  # run from its source folder
-        return "Made by msgsim"
+    return f"Made by msgsim {release()}".rstrip()

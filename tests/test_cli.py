@@ -371,14 +371,14 @@ def test_help_of_run_names_its_options(capsys: Capture) -> None:
 
 
 def test_version(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli.app, "version_of", lambda _: "1.2.3")
+    monkeypatch.setattr("msgsim.formats.version", lambda _: "1.2.3")
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == "1.2.3\n"
 
     def missing(_: str) -> str:
         raise PackageNotFoundError
 
-    monkeypatch.setattr(cli.app, "version_of", missing)
+    monkeypatch.setattr("msgsim.formats.version", missing)
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == "unknown (not installed)\n"
 

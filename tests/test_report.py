@@ -163,9 +163,9 @@ def test_the_version_is_named_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(report, "version", lambda _name: "1.2.3")
+    monkeypatch.setattr("msgsim.formats.version", lambda _name: "1.2.3")
     assert report._made_by() == "Made by msgsim 1.2.3"
-    monkeypatch.setattr(report, "version", missing)
+    monkeypatch.setattr("msgsim.formats.version", missing)
     assert report._made_by() == "Made by msgsim"
 
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 
 from cyclopts import App, Token
+
+from msgsim.formats import release
 
 FINE, OUR_BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 WARNED = NOT_MET = 1
@@ -14,10 +14,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
 
 
 def _version() -> str:
-    try:
-        return version_of("msgsim")
-    except PackageNotFoundError:  # run from its source folder
-        return "unknown (not installed)"
+    return release() or "unknown (not installed)"
 
 
 def whole(_kind: type, tokens: Sequence[Token]) -> int:

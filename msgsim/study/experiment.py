@@ -10,6 +10,7 @@ import attrs
 
 from msgsim.declare import as_float, as_int, check_number, copied, instance, number
 from msgsim.errors import DeclarationError, UnknownName
+from msgsim.formats import release
 from msgsim.metrics import COUNTER, GAUGE
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
@@ -22,7 +23,6 @@ from msgsim.study.measures import Key
 from msgsim.study.prices import Prices, load_prices
 from msgsim.study.results import Study
 from msgsim.study.sequential import grown, needed
-from msgsim.study.store import release
 from msgsim.study.vocabulary import WHOLE, Vocabulary, refuse_statistic
 
 MSER5 = "mser5"
@@ -315,7 +315,7 @@ class Experiment:
     def identity(self) -> dict[str, str]:
         """What all runs of a results file have in common."""
         return {
-            "msgsim": release(),
+            "msgsim": release() or "an unknown one",
             "scenario": written(self.scenario) if not self.alternatives else "several",
             "horizon": repr(self.length),
             "warm-up": repr(self.scenario.warm_up if self.warm_up is None else self.warm_up),

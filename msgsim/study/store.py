@@ -6,7 +6,6 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -192,14 +191,6 @@ class _Explained:
         else:
             problem = f"cannot be used as a results file: {error}"
         raise StudyError(f"{self._path}: {problem}") from error
-
-
-def release() -> str:
-    """Which msgsim makes the runs: those of another version may be others."""
-    try:
-        return version("msgsim")
-    except PackageNotFoundError:
-        return "an unknown one"
 
 
 def _outcome(

@@ -190,7 +190,7 @@ def test_runs_of_another_version_are_refused(
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("msgsim.study.store.version", missing)
+    monkeypatch.setattr("msgsim.formats.version", missing)
     with pytest.raises(StudyError, match=r"its msgsim is .*, not an unknown one"):
         experiment.run("sequential", results=path)
 
