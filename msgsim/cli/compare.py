@@ -43,7 +43,7 @@ def compare_command(
 ) -> int:
     """Compare two scenarios, or one with itself after some changes.
 
-    msgsim compare black-friday --set-b workers.mailers.count=8
+    msgsim compare black-friday --set-b outboxes.ses.max_send_rate=20
 
     msgsim compare before.toml after.toml
 

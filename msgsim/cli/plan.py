@@ -42,7 +42,7 @@ def plan_command(
 ) -> int:
     """Find the smallest or largest value of one thing such that an objective holds.
 
-    msgsim plan black-friday --find workers.mailers.count --between 1..50 --such-that "p99(emails.sojourn_time) < 10 min"
+    msgsim plan black-friday --find outboxes.ses.max_send_rate --between 14..100 --such-that "p99(emails.sojourn_time) < 5 min"
 
     A value meets the objective if the whole confidence interval does. Exit status 1 if no value does.
 

@@ -49,7 +49,7 @@ def study_command(
 ) -> int:
     """Run a scenario and its variations many times, and print means with their confidence intervals.
 
-    msgsim study black-friday --vary workers.mailers.count=2,4,8 --assert "p99(emails.sojourn_time) < 10 min"
+    msgsim study black-friday --vary outboxes.ses.max_send_rate=14..22..2 --assert "max(emails.drain_time) < 30 min"
 
     Replication r has the same random numbers at all design points. Ctrl-C ends the study with what has finished.
 
