@@ -254,7 +254,7 @@ class TestQueues:
         queue.close(1)
         topic.publish("x", 1)
         assert (topic.delivered, topic.delivery_failed) == (1, 1)
-        topic.unsubscribe("q").watch_no_more()
+        topic.unsubscribe("q")
         assert queue.watchers == []
 
     @pytest.mark.rule("SNS-RTY-1")

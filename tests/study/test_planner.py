@@ -50,6 +50,8 @@ def test_the_largest_value(desk: ms.Scenario) -> None:
     above = min(value for value in tried if value > plan.value)
     assert above - plan.value <= 0.5
     assert not tried[above].met
+    assert plan.monotone
+    assert all(value > plan.value for value in plan.unsure)
     assert "is the largest value" in plan.conclusion
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.errors import AuditError, DeclarationError, MissingExtra, UnknownName
+from msgsim.study.estimates import holm
 from msgsim.study.results import Study
 
 COUNT = "workers.w.count"
@@ -193,7 +194,8 @@ class TestCompare:
         row = rows["q", "waiting_time.mean"]
         assert row.difference.value == pytest.approx(row.b.value - row.a.value)
         assert row.difference.value < 0
-        assert row.p_value >= row.difference.p_value, "adjusted for many comparisons"
+        assert [row.p_value for row in comparison.rows] == holm([row.difference.p_value for row in comparison.rows])
+        assert row.p_value > row.difference.p_value, "adjusted for many comparisons"
         assert rows["w", "utilization.mean"] in comparison.changed
         assert "b - a" in str(comparison)
         assert str(comparison).startswith("from count=1 to count=3: ")
