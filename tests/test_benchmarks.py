@@ -177,19 +177,38 @@ def test_the_planner_finds_what_theory_says() -> None:
     assert "100 %" in str(row)
 
 
-def test_black_friday_is_planned_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_black_friday_is_planned_and_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     black_friday: Any = import_module("black_friday")
     scenario = load("black-friday").vary("horizon", 120.0).vary("traffic.shop.rate.1.at", 20.0)
     scenario = scenario.vary("traffic.shop.rate.1.hold", 20.0).vary("traffic.shop.rate.1.decay", 0.0)
-    steps = [("workers.billing-workers.count", (10, 12), "p99(billing.sojourn_time) < 2 min")]
-    plans = black_friday.steps_of(scenario, steps, horizon=120.0, replications=2, n_jobs=1)
-    count = plans[0].value
+    steps = {
+        "workers.billing-workers.count": ((10, 12), "p99(billing.sojourn_time) < 2 min"),
+        "outboxes.ses.max_send_rate": ((20, 22), "max(emails.age_of_oldest_message) < 2 min"),
+    }
+    monkeypatch.setattr(black_friday, "STEPS", steps)
+    monkeypatch.setattr(black_friday, "HOUR", 120.0)
+    planned = black_friday.planned(scenario)
+    count = planned.workers["billing-workers"].count
     assert 10 <= count <= 12
-    assert f"workers.billing-workers.count = {count} is the smallest" in capsys.readouterr().out
-    comparison, days = black_friday.checked(scenario, plans, replications=2, n_jobs=1)
-    workers = next(row for row in comparison.rows if row.measure == "workers [USD]")
-    assert workers.difference.value == pytest.approx((count - 8) * 120 / 3600 * black_friday.WORKER_HOUR)
-    assert days.n == 2
+    found, rate = capsys.readouterr().out.splitlines()
+    assert f"workers.billing-workers.count = {count} is the smallest" in found
+    assert f"outboxes.ses.max_send_rate = {planned.outboxes['ses'].max_send_rate:g} is the smallest" in rate
+    study = black_friday.checked(scenario, planned)
+    *_, hours, days = capsys.readouterr().out.splitlines()
+    assert hours.split()[:3] == ["*.worker_hours.final", f"{25 / 30:.4g}", f"{(17 + count) / 30:.4g}"]
+    assert days.startswith("Days on which all of it holds: ")
+    assert "n=10" in days
+    bills = [study.estimate("*", "cost.final", {"alternative": name}).value for name in ("as it is", "planned")]
+    assert bills[1] - bills[0] == pytest.approx((count - 8) / 30 * 0.05, rel=0.2)
+
+
+def test_the_plan_of_black_friday_takes_thirty_lines() -> None:
+    source = Path(FOLDER, "black_friday.py").read_text(encoding="utf-8")
+    code = source.partition("\nSTEPS = ")[2]
+    assert len(code.splitlines()) <= 30
+    assert "import" not in code
 
 
 def test_studies_cost_little_and_are_the_same_whoever_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
-"""What a run is billed for: requests, deliveries and recipients, counted from its counters."""
+"""What a run is billed for: requests, deliveries, recipients and workers, counted from its counters."""
 
 from collections.abc import Callable, Iterator, Mapping
-from math import ceil, floor
+from math import ceil, floor, fsum
 
 import attrs
 
-from msgsim.declare import DAY
+from msgsim.declare import DAY, HOUR
 from msgsim.quotas import SMS_PART_GSM
 from msgsim.run import Run
 from msgsim.study.message_sizes import MessageSizes, chunks
@@ -14,7 +14,7 @@ from msgsim.study.prices import GIBIBYTE
 MONTH = 30 * DAY
 """A month of a bill [s]."""
 
-SQS, SNS, SES = "SQS", "SNS", "SES"
+SQS, SNS, SES, WORKERS = "SQS", "SNS", "SES", "workers"
 
 Count = Callable[[str, str], float]
 """Reads a counter: of an entity, by its metric."""
@@ -26,13 +26,13 @@ class Item:
 
     Attributes:
         entity: whose.
-        service: "SQS", "SNS" or "SES".
+        service: "SQS", "SNS", "SES" or "workers".
         kind: such as "empty receive".
         tariff: the price that it comes under, see `study/tariffs.py`.
         requests: calls, deliveries or recipients.
-        units: as which they are billed: requests of 64 KiB, GiB, months.
-        rule: id of the rule that says so.
-        per: of what the price is usually said: "million", "1,000", "GiB", "address" or "part".
+        units: as which they are billed: requests of 64 KiB, GiB, months, hours.
+        rule: id of the rule that says so; none for workers, which no service bills.
+        per: of what the price is usually said: "million", "1,000", "GiB", "address", "part" or "hour".
     """
 
     entity: str
@@ -86,14 +86,18 @@ class Billed:
         sizes: of its messages.
         attached: bytes of the attachments of an email, by outbox.
         vdm: the Virtual Deliverability Manager is switched on.
+        workers: whether they cost something.
     """
 
-    def __init__(self, run: Run, sizes: MessageSizes, attached: Mapping[str, float], *, vdm: bool) -> None:
+    def __init__(
+        self, run: Run, sizes: MessageSizes, attached: Mapping[str, float], *, vdm: bool, workers: bool
+    ) -> None:
         self._run = run
         self._scenario = run.scenario
         self._sizes = sizes
         self._attached = attached
         self._vdm = vdm
+        self._workers = workers
 
     def items(self, count: Count, span: float) -> Iterator[Item]:
         """All that has happened, in the order of the run's entities.
@@ -106,6 +110,8 @@ class Billed:
         for entity, record in self._run.records.items():
             if record.kind == "outbox":
                 found = self._outbox(entity, count, span)
+            elif record.kind == "pool" and self._workers:
+                found = self._pool(entity, span)
             elif record.kind in kinds:
                 found = kinds[record.kind](entity, count)
             else:
@@ -211,6 +217,30 @@ class Billed:
         addresses = sum(pool.ips for pool in self._scenario.outboxes[name].pools.values())
         months = addresses * span / MONTH
         yield Item(name, SES, "dedicated IP address", "dedicated IP", addresses, months, "PRC-SES-1", "address")
+
+    def _pool(self, name: str, span: float) -> Iterator[Item]:
+        hours = worker_hours(self._run, name, span)
+        yield Item(name, WORKERS, "worker hour", "worker hour", hours, hours, "", "hour")
+
+
+def worker_hours(run: Run, pool: str, span: float) -> float:
+    """The hours that workers were there, busy or not.
+
+    Exact after the warm-up; by the readings before.
+
+    Args:
+        run: finished, and beyond its warm-up.
+        pool: of the workers.
+        span: the last so many seconds of the run, with all that is after the warm-up.
+    """
+    since = run.until - span
+    times, counts = run.series(pool, "count")
+    early = fsum(
+        (min(following, run.warm_up) - max(time, since)) * count
+        for time, following, count in zip(times, times[1:], counts, strict=False)
+        if time < run.warm_up and following > since
+    )
+    return (early + (run.until - run.warm_up) * run.mean(pool, "count")) / HOUR
 
 
 def _gibibytes(entity: str, kind: str, tariff: str, requests: float, size: float) -> Item:

@@ -25,7 +25,7 @@ from msgsim.declare import check_flag, check_number, plain
 from msgsim.errors import DeclarationError, UnknownName
 from msgsim.formats import count, exactly, one_line, share, significant
 from msgsim.run import Run
-from msgsim.study.billed import MONTH, Billed, Item
+from msgsim.study.billed import MONTH, Billed, Item, worker_hours
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.message_sizes import MessageSizes
 from msgsim.study.prices import MILLION, THOUSAND, Prices, load_prices
@@ -73,6 +73,7 @@ class Ledger:
         window: what the projection is from: the run's last so many seconds, after the warm-up.
         free_tier: whether it is taken off.
         kinds: of the run's entities, with or without costs.
+        worker_hours: that workers were there in the run, busy or not, by pool [h].
     """
 
     lines: Sequence[Line]
@@ -81,6 +82,7 @@ class Ledger:
     window: float
     free_tier: bool
     kinds: Mapping[str, str]
+    worker_hours: Mapping[str, float]
 
     def __repr__(self) -> str:
         return f"<Ledger {self.money(self.total)}, {self.money(self.per_month)} per month, {len(self.lines)} lines>"
@@ -103,7 +105,7 @@ class Ledger:
         """What 30 days of such traffic cost at one entity.
 
         Workers' requests are their queue's, and deliveries those of their topic and of their subscription, such as
-        "orders/emails". Traffic sources and worker pools cost nothing themselves.
+        "orders/emails". Traffic sources cost nothing themselves, and worker pools what the price list says of an hour.
 
         Args:
             entity: its name; "*" for all.
@@ -126,11 +128,18 @@ class Ledger:
         return [line for line in self.lines if line.entity == entity or line.entity.startswith(f"{entity}/")]
 
     def measures(self) -> dict[tuple[str, str], float]:
-        """The costs of all that is paid for, and of the whole: by entity, and "cost.final", "cost_per_month.final"."""
+        """The costs of all that services bill, and of the whole, and how long workers were there.
+
+        Returns:
+            By entity, and "cost.final", "cost_per_month.final" or "worker_hours.final".
+        """
         found = {}
         for entity in (*(name for name, kind in self.kinds.items() if kind in PAID), WHOLE):
             found[entity, "cost.final"] = self.cost(entity)
             found[entity, "cost_per_month.final"] = self.cost_per_month(entity)
+        for pool, hours in self.worker_hours.items():
+            found[pool, "worker_hours.final"] = hours
+        found[WHOLE, "worker_hours.final"] = fsum(self.worker_hours.values())
         return found
 
     def drivers(self) -> list[tuple[Line, float]]:
@@ -175,7 +184,8 @@ class Ledger:
             f"A month is 30 days of such traffic as the last {exactly(self.window)} of the run had; "
             f"the run itself cost {self.money(self.total)} for {exactly(self.until)}."
         )
-        found = [begun, f"Prices of {prices.date}{place}, without tax; the free tier {free}.", _LEFT_OUT]
+        found = [begun, f"Prices of {prices.date}{place}, without tax; the free tier {free}."]
+        found.append(f"{_BY_SIZE} Not in here: {'' if prices.worker_hour else 'workers, '}{_LEFT_OUT}.")
         gratis = [f"{line.kind} of {line.entity}" for line in self.lines if not line.unit_price]
         if gratis:
             found.append(f"Free of charge: {', '.join(gratis)}.")
@@ -206,11 +216,9 @@ class Ledger:
         ]
 
 
-_LEFT_OUT = (
-    "A payload is billed as a request for each 64 KiB begun, by the sizes that are declared. Not in here: workers, "
-    "functions, storage, traffic between Regions, keys, metrics."
-)
-_PACKS = {"million": MILLION, "1,000": THOUSAND, "GiB": 1.0, "address": 1.0, "part": 1.0}
+_BY_SIZE = "A payload is billed as a request for each 64 KiB begun, by the sizes that are declared."
+_LEFT_OUT = "functions, storage, traffic between Regions, keys, metrics"
+_PACKS = {"million": MILLION, "1,000": THOUSAND, "GiB": 1.0, "address": 1.0, "part": 1.0, "hour": 1.0}
 _HEADS = ("of", "service", "kind", "in the run", "billed per month", "price", "per month", "share")
 _WORDS = 3
 """Columns of words, which stand to the left."""
@@ -230,7 +238,8 @@ def ledger(
     SQS bills each call: sends of traffic sources and workers one by one, receives, empty ones among them, deletes, and
     heartbeats; what topics and redrive policies put into a queue is no request. SNS bills publishes, and deliveries
     after filtering by protocol. SES bills recipients of accepted emails. What the services refuse costs nothing. Of
-    what a user's own code does to live queues, sends and receives are counted, and other calls are not.
+    what a user's own code does to live queues, sends and receives are counted, and other calls are not. Workers cost
+    what the price list says of an hour, which is nothing in the one that is shipped.
 
     Args:
         run: finished, or as far as it got.
@@ -257,7 +266,8 @@ def ledger(
     if window <= 0:
         problem = f"ends at {run.until!r} s, before anything has happened after its warm-up of {run.warm_up!r} s"
         raise DeclarationError("run", problem)
-    billed = Billed(run, MessageSizes(run.scenario, message_bytes), attached, vdm=vdm)
+    sizes = MessageSizes(run.scenario, message_bytes)
+    billed = Billed(run, sizes, attached, vdm=vdm, workers=listed.worker_hour > 0)
 
     def in_window(entity: str, metric: str) -> float:
         _, values = run.series(entity, metric)
@@ -276,6 +286,7 @@ def ledger(
         window=window,
         free_tier=free_tier,
         kinds={name: record.kind for name, record in run.records.items()},
+        worker_hours={name: worker_hours(run, name, run.until) for name in run.scenario.workers},
     )
 
 

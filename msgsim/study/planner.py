@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from msgsim.declare import check_number, plain
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, StudyError
 from msgsim.scenario import Scenario
 from msgsim.study.course import Progress
 from msgsim.study.design import brief
@@ -89,6 +89,17 @@ class Plan:
     table: tuple[Trial, ...]
     study: Study
     confidence: float
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario with the answer in it.
+
+        Raises:
+            StudyError: there is no answer; says why.
+        """
+        if self.value is None:
+            raise StudyError(self.conclusion)
+        return self.study.experiment.scenario.vary(self.find, self.value)
 
     @property
     def estimate(self) -> Estimate:

@@ -171,6 +171,7 @@ class Prices:
         date: when it held, such as "2026-06-13".
         currency: of all amounts, such as "USD".
         region: for which it holds.
+        worker_hour: what a worker costs in an hour, busy or not; 0 leaves workers out.
         sqs, sns, ses: by service.
     """
 
@@ -178,6 +179,7 @@ class Prices:
     date: str = attrs.field(validator=_check_date)
     currency: str = text(empty=False)
     region: str = text("")
+    worker_hour: float = number(0.0)
     sqs: SqsPrices = instance(SqsPrices, "a table of prices")
     sns: SnsPrices = instance(SnsPrices, "a table of prices")
     ses: SesPrices = instance(SesPrices, "a table of prices")
@@ -207,7 +209,8 @@ def load_prices(path: str | PathLike[str] | None = None) -> Prices:
     """Read a price list.
 
     Args:
-        path: of a TOML file with all the keys of the one that is shipped; None for that one.
+        path: of a TOML file with all the keys of the one that is shipped, but that `worker_hour` may be left out; None
+            for that one.
 
     Raises:
         DeclarationError: it cannot be read, is not TOML, or a price is missing, unknown or none; one line for each

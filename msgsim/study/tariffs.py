@@ -47,6 +47,7 @@ class Tariffs:
             "vdm": ses.vdm_per_thousand / THOUSAND,
             "attachment GiB": ses.attachments_per_gb,
             "dedicated IP": ses.dedicated_ip_per_month,
+            "worker hour": prices.worker_hour,
         }
         free = {
             "requests": prices.sqs.free_requests,

@@ -22,10 +22,13 @@ FIGURES = {
     "cost": Metric("cost", FIGURE, "USD", "what the run would cost"),
     "cost_per_month": Metric("cost_per_month", FIGURE, "USD", "what a month like the run would cost"),
 }
-"""Metrics of the whole scenario, and of each entity that is paid for."""
+"""Metrics of the whole scenario, and of each entity that services bill."""
+
+WORKED = {"worker_hours": Metric("worker_hours", FIGURE, "worker hours", "how long workers were there, busy or not")}
+"""Metrics of the whole scenario, and of each pool."""
 
 PAID = ("queue", "topic", "outbox")
-"""The kinds of entities that are paid for."""
+"""The kinds of entities that services bill."""
 
 OFFERED: Mapping[str, tuple[str, ...]] = {**_OFFERED, FIGURE: ("final",)}
 """The statistics that each shape of metric has."""
@@ -76,9 +79,10 @@ class Vocabulary:
             UnknownName: no such entity, or it has no such metric; says which there are.
         """
         if entity == WHOLE:
-            if name not in FIGURES:
-                raise UnknownName.among("metric of the whole scenario ('*')", name, FIGURES)
-            return FIGURES[name]
+            figures = FIGURES | WORKED
+            if name not in figures:
+                raise UnknownName.among("metric of the whole scenario ('*')", name, figures)
+            return figures[name]
         if entity not in self.kinds:
             raise UnknownName.among("entity", entity, self.kinds)
         further = self._further(entity)
@@ -93,7 +97,8 @@ class Vocabulary:
     def _further(self, entity: str) -> Mapping[str, Metric]:
         """The metrics that studies know beside the catalogue."""
         kind = self.kinds[entity]
-        return {**derived_of(kind), **(FIGURES if kind in PAID else {})}
+        figures = FIGURES if kind in PAID else WORKED if kind == "pool" else {}
+        return {**derived_of(kind), **figures}
 
 
 def refuse_statistic(entity: str, metric: Metric, statistic: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, UnknownName
-from msgsim.study.billed import MONTH, batch_units
+from msgsim.study.billed import MONTH, batch_units, worker_hours
 from msgsim.study.costs import Ledger, ledger, monthly_cost
 from msgsim.study.prices import Tier, load_prices
 
@@ -306,11 +306,38 @@ def test_costs_are_asked_for_by_entity() -> None:
     assert bill.cost_per_month("w") == bill.cost_per_month("t") == 0
     measures = bill.measures()
     assert list(measures) == [
-        (entity, f"{metric}.final") for entity in ("q", "ses", "*") for metric in ("cost", "cost_per_month")
+        *((entity, f"{metric}.final") for entity in ("q", "ses", "*") for metric in ("cost", "cost_per_month")),
+        ("w", "worker_hours.final"),
+        ("*", "worker_hours.final"),
     ]
     assert measures["*", "cost.final"] == bill.total
     with pytest.raises(UnknownName, match=r"no entity named 'sess'; did you mean 'ses'\? declared: \*, q, ses, t, w"):
         bill.cost_per_month("sess")
+
+
+def test_workers_cost_what_ones_own_price_list_says_of_an_hour() -> None:
+    run = ms.simulate(_queue(count=3, until=7_200.0, rate=0.1), warm_up=3_600.0)
+    free, bill = ledger(run), ledger(run, attrs.evolve(load_prices(), worker_hour=0.5))
+    assert "w" not in {line.entity for line in free.lines}
+    assert free.worker_hours == bill.worker_hours == {"w": 6.0}
+    [line] = bill.of("w")
+    assert (line.service, line.kind, line.units, line.amount) == ("workers", "worker hour", 6.0, 3.0)
+    assert (line.monthly_units, line.monthly) == (3 * 24 * 30, 3 * 24 * 15)
+    assert bill.total - free.total == pytest.approx(3.0)
+    assert bill.measures()["*", "cost.final"] == bill.total
+    assert bill.measures()["w", "worker_hours.final"] == 6.0
+    assert "Not in here: workers, functions" in str(free).replace("\n  ", " ")
+    assert "Not in here: functions" in str(bill).replace("\n  ", " ")
+    assert "0.500 per hour" in str(bill)
+
+
+def test_hours_are_of_the_workers_that_were_there() -> None:
+    """2 for 50 s, 6 for 50 s, 4 from then on; the warm-up ends between two readings."""
+    shifts = ms.Steps([(0, 2), (50, 6), (100, 4)])
+    run = ms.simulate(_queue(count=shifts, until=200.0), warm_up=75.0, probe=10.0)
+    assert ledger(run).worker_hours["w"] * 3600 == pytest.approx(2 * 50 + 6 * 50 + 4 * 100)
+    late = worker_hours(run, "w", 130.0)  # from the last reading before the end of the warm-up on
+    assert late * 3600 == pytest.approx(6 * 30 + 4 * 100)
 
 
 def test_a_bill_of_nothing_is_nothing() -> None:

@@ -41,6 +41,14 @@ def test_every_value_would_have_given_the_same_answer(desk: ms.Scenario) -> None
     assert plan.value == met[0]
 
 
+def test_the_scenario_with_the_answer_in_it(desk: ms.Scenario) -> None:
+    plan = _plan(desk, "p99(q.waiting_time) < 5")
+    assert plan.scenario == desk.vary(COUNT, plan.value)
+    none = _plan(desk, "p99(q.waiting_time) < 5", between=(1, 2))
+    with pytest.raises(StudyError, match=r"^No value of workers.w.count from 1 to 2 meets"):
+        _ = none.scenario
+
+
 def test_the_largest_value(desk: ms.Scenario) -> None:
     plan = _plan(
         desk, "max(q.visible) < 50", find="traffic.t.rate.1.height", between=(0.5, 20.0), want="largest", tolerance=0.5

@@ -60,6 +60,14 @@ def test_a_number_has_the_price_of_the_longest_beginning_that_fits(tmp_path: Pat
     assert [sns.of_number(number) for number in ("+49123", "+12025550123", "+17875550123")] == [9, 1, 2]
 
 
+def test_what_a_worker_costs_may_be_left_out(tmp_path: Path) -> None:
+    assert load_prices().worker_hour == 0
+    assert _changed(tmp_path, "worker_hour = 0.00", "worker_hour = 0.05").worker_hour == 0.05
+    assert _changed(tmp_path, "worker_hour = 0.00", "").worker_hour == 0
+    with pytest.raises(DeclarationError, match=r"worker_hour: -1 is not allowed"):
+        _changed(tmp_path, "worker_hour = 0.00", "worker_hour = -1")
+
+
 def test_a_list_of_ones_own_replaces_all(tmp_path: Path) -> None:
     prices = _changed(tmp_path, 'currency = "USD"', 'currency = "EUR"')
     assert prices.currency == "EUR"

@@ -2,7 +2,8 @@ import pytest
 
 import msgsim as ms
 from msgsim.bus.receivers import Receiver
-from msgsim.errors import DeclarationError
+from msgsim.errors import DeclarationError, UnknownName
+from msgsim.study.measures import measures
 from msgsim.study.vocabulary import Vocabulary
 
 RICH = ms.Scenario(
@@ -54,6 +55,18 @@ def test_there_is_one_of_each_kind() -> None:
         "simple": "outbox",
         "addressed": "outbox with addresses",
     }
+
+
+def test_hours_of_workers_are_of_pools_and_of_the_whole() -> None:
+    vocabulary = Vocabulary.of(RICH)
+    assert vocabulary.metric("pool", "worker_hours") is vocabulary.metric("*", "worker_hours")
+    for entity in ("quiet", "j", "tenants"):
+        with pytest.raises(UnknownName, match=r"no metric of .* named 'worker_hours'"):
+            vocabulary.metric(entity, "worker_hours")
+    with pytest.raises(UnknownName, match="no metric of pool 'pool' named 'cost'"):
+        vocabulary.metric("pool", "cost")
+    hours = [key for key in measures(ms.simulate(RICH, until=10)) if key[1] == "worker_hours.final"]
+    assert hours == [("pool", "worker_hours.final"), ("*", "worker_hours.final")]
 
 
 def test_only_scenarios_have_one() -> None:
