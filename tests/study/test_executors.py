@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import msgsim as ms
 from msgsim.errors import DeclarationError, MissingExtra, StudyError
 from msgsim.study import executors
-from msgsim.study.jobs import Failure, Job, Outcome
+from msgsim.study.jobs import Failure, Job, Outcome, Terms
 from tests.architecture.sources import ROOT
 
 COUNT = "workers.w.count"
@@ -101,7 +102,7 @@ def test_a_client_of_dask_is_asked_for_its_executor(experiment: ms.Experiment, t
 
 def test_short_work_is_done_here(experiment: ms.Experiment, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "WORTH_IT", 1e9)
-    monkeypatch.setattr(executors, "_with_joblib", None)
+    monkeypatch.setattr(executors, "_with_workers", None)
     assert experiment.run().to_csv() == table
 
 
@@ -110,12 +111,12 @@ def test_and_the_rest_by_workers_when_it_is_worth_it(
 ) -> None:
     handed = []
 
-    def workers(jobs: Sequence[Job], _options: object, save: executors.Save) -> None:
+    def workers(jobs: Sequence[Job], _count: int, save: executors.Save) -> None:
         handed.extend(jobs)
         executors._here(jobs, save)
 
     monkeypatch.setattr(executors, "WORTH_IT", 0.0)
-    monkeypatch.setattr(executors, "_with_joblib", workers)
+    monkeypatch.setattr(executors, "_with_workers", workers)
     assert experiment.run().to_csv() == table
     assert len(handed) == 5
 
@@ -193,6 +194,166 @@ class TestDeath:
             experiment.run(executor)
 
 
+class _Mortal:
+    """Workers that make runs in order, and die of some of them, with all that are under way.
+
+    Args:
+        fatal: by replication, how often it kills.
+    """
+
+    def __init__(self, fatal: dict[int, int]) -> None:
+        self.fatal = fatal
+        self.begun: list[tuple[list[int], int]] = []
+
+    def __call__(self, jobs: Sequence[Job], ahead: int) -> Generator[executors._Placed, None, None]:
+        self.begun.append(([job.replication for job in jobs], ahead))
+        for first, job in enumerate(jobs):
+            for each in jobs[first : first + ahead]:
+                if self.fatal.get(each.replication, 0):
+                    self.fatal[each.replication] -= 1
+                    raise BrokenExecutor("killed")
+            yield job.place, Failure("made", ours=True)
+
+
+def _outlived(desk: ms.Scenario, fatal: dict[int, int], runs: int = 8) -> tuple[list[int], list[tuple[list[int], int]]]:
+    """What was made, in order, with -1 for an end before all was; and what workers were given each time."""
+    made: list[int] = []
+    workers = _Mortal(fatal)
+    jobs = [Job(0, replication, desk, Terms()) for replication in range(runs)]
+
+    def save(job: Job, _outcome: Outcome | Failure) -> bool:
+        made.append(job.replication)
+        return True
+
+    try:
+        executors._outlive(workers, 2, jobs, save)
+    except StudyError as error:
+        made.append(-1 if f"with {runs - len(made)} runs left" in str(error) else -2)
+    return made, workers.begun
+
+
+class TestDeaths:
+    def test_nobody_dies(self, desk: ms.Scenario) -> None:
+        assert _outlived(desk, {}) == ([*range(8)], [([*range(8)], 2)])
+
+    def test_what_was_under_way_is_put_off_and_then_made_one_at_a_time(self, desk: ms.Scenario) -> None:
+        made, begun = _outlived(desk, {3: 1})
+        assert made == [0, 1, 4, 5, 6, 7, 2, 3]
+        assert begun == [([*range(8)], 2), ([4, 5, 6, 7], 2), ([2, 3], 1)]
+
+    def test_who_always_kills_costs_no_other_run(self, desk: ms.Scenario) -> None:
+        made, begun = _outlived(desk, {0: 99})
+        assert made == [2, 3, 4, 5, 6, 7, 1, -1]
+        assert begun[2:] == [([0, 1], 1), ([1, 0], 1), ([0], 1), ([0], 1)]
+
+    @pytest.mark.parametrize(("times", "last"), [(2, 0), (3, -1)])
+    def test_the_third_death_in_a_row_is_the_end(self, desk: ms.Scenario, times: int, last: int) -> None:
+        made, begun = _outlived(desk, {0: times}, runs=1)
+        assert made == [last]
+        assert len(begun) == 3
+
+    def test_a_run_that_finishes_begins_the_count_anew(self, desk: ms.Scenario) -> None:
+        made, begun = _outlived(desk, {1: 1, 4: 1, 7: 2}, runs=8)
+        assert sorted(made) == [*range(8)]
+        assert len(begun) == 5
+
+    def test_all_that_die_at_once_end_the_study_soon(self, desk: ms.Scenario) -> None:
+        made, begun = _outlived(desk, dict.fromkeys(range(8), 99))
+        assert made == [-1]
+        assert len(begun) == executors.ATTEMPTS == 3
+
+
+def test_no_more_runs_are_handed_out_than_workers_can_begin_soon(
+    experiment: ms.Experiment, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from joblib.externals import loky
+
+    asked: list[dict[str, object]] = []
+    pending: list[int] = []
+
+    class Threads(ThreadPoolExecutor):
+        under_way = 0
+
+        def submit(self, fn: object, /, *args: object, **_: object) -> Future[Outcome | Failure]:  # type: ignore[override]
+            self.under_way += 1
+            pending.append(self.under_way)
+            future = super().submit(fn, *args)  # type: ignore[arg-type]
+            future.add_done_callback(self._ended)
+            return future  # type: ignore[return-value]
+
+        def _ended(self, _future: object) -> None:
+            self.under_way -= 1
+
+    with Threads(1) as threads:
+
+        def executor(count: int, **options: object) -> Threads:
+            asked.append({"count": count, **options})
+            return threads
+
+        monkeypatch.setattr(loky, "get_reusable_executor", executor)
+        monkeypatch.setattr(executors, "AHEAD", 1)
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        assert experiment.run(n_jobs=2).to_csv() == table
+    assert max(pending) == 2
+    assert len(pending) == 6
+    assert [(each["count"], each["timeout"]) for each in asked] == [(2, executors.IDLE)]
+    limits = asked[0]["env"]
+    assert isinstance(limits, dict)
+    assert limits["OMP_NUM_THREADS"] == "3"
+    assert limits["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_runs_are_made_here_where_there_may_be_one_worker(
+    experiment: ms.Experiment, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import joblib
+
+    monkeypatch.setattr(joblib, "effective_n_jobs", lambda _wanted: 1)
+    monkeypatch.setattr(executors, "_by_loky", None)
+    assert experiment.run(n_jobs=2).to_csv() == table
+
+
+def test_what_cannot_be_sent_to_workers_is_said_and_the_others_are_kept(desk: ms.Scenario) -> None:
+    lock = threading.Lock()
+
+    def measure(_run: ms.Run) -> dict[str, float]:
+        with lock:
+            return {}
+
+    experiment = ms.Experiment(desk, replications=2, horizon=10.0, measure=measure)
+    with pytest.raises(
+        StudyError, match="did not make 2 runs, among them replication 0 of design point 0: Pick"
+    ) as caught:
+        experiment.run(n_jobs=2)
+    assert str(caught.value).endswith(
+        '; executor="sequential" makes them in this process, where nothing needs to be sent'
+    )
+    assert caught.value.study.outcomes == {}  # type: ignore[attr-defined]
+    assert len(experiment.run("sequential").outcomes) == 2
+
+
+def test_joblibs_workers_get_suspects_one_at_a_time(desk: ms.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    import joblib
+
+    rounds = []
+
+    class Parallel:
+        def __init__(self, **options: object) -> None:
+            self.options = options
+
+        def __call__(self, calls: list[tuple[object, tuple[Job], object]]) -> list[tuple[int, int]]:
+            rounds.append(([job.replication for _, (job,), _ in calls], self.options))
+            return [job.place for _, (job,), _ in calls]
+
+    monkeypatch.setattr(joblib, "Parallel", Parallel)
+    jobs = [Job(0, replication, desk, Terms()) for replication in range(3)]
+    assert [*executors._by_joblib(2, jobs, 1)] == [(0, 0), (0, 1), (0, 2)]
+    assert rounds == [([0], {"n_jobs": 2}), ([1], {"n_jobs": 2}), ([2], {"n_jobs": 2})]
+    rounds.clear()
+    assert [*executors._by_joblib(None, jobs, 8)] == [(0, 0), (0, 1), (0, 2)]
+    assert rounds == [([0, 1, 2], {"return_as": "generator_unordered"})]
+
+
 class _Lossy(ThreadPoolExecutor):
     """Does not bring back one run, and takes no more than some."""
 
@@ -237,6 +398,7 @@ def test_a_stop_cancels_what_has_not_begun(experiment: ms.Experiment) -> None:
     with ThreadPoolExecutor(1) as executor:
         study = experiment.run(executor, progress=lambda done, _total: done < 2)
     assert len(study.outcomes) == 2
+    assert len(experiment.run("sequential", progress=lambda done, _total: done < 2).outcomes) == 2
     stopped = experiment.run(n_jobs=2, progress=lambda done, _total: done < 2)
     assert len(stopped.outcomes) == 2
 
