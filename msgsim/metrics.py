@@ -12,6 +12,7 @@ import attrs
 
 from msgsim.bus.fairness import Fairness
 from msgsim.bus.fifo import FifoQueue
+from msgsim.bus.fifo_subscription import FifoSubscriber
 from msgsim.bus.outbox import SendingAccount
 from msgsim.bus.queue import LiveQueue
 from msgsim.bus.standard import StandardQueue
@@ -67,6 +68,7 @@ CATALOGUE: dict[str, dict[str, Metric]] = {
             "of those, because their dead-letter queue could not take them",
             "NumberOfNotificationsFailedToRedriveToDlq",
         ),
+        Metric("duplicated", COUNTER, "messages", "of those delivered, arrived twice"),
         Metric("attempts", COUNTER, "attempts", "of deliveries, begun"),
         Metric("failed_attempts", COUNTER, "attempts", "of these, failed or known to; what CloudWatch counts for HTTP"),
         Metric("pending", GAUGE, "messages", "deliveries under way, retries included; its mean is over probes"),
@@ -167,6 +169,9 @@ CATALOGUE["FIFO queue"] = {
         ),
     ),
 }
+_HELD_UP = Metric("held_up", GAUGE, "messages", "that wait for another of their group; its mean is over probes")
+
+CATALOGUE["FIFO subscription"] = {**CATALOGUE["subscription"], **_table(_HELD_UP)}
 CATALOGUE["topic with a quota"] = {
     **CATALOGUE["topic"],
     **_table(Metric("over_quota", COUNTER, "messages", "refused by the quota that all topics share")),
@@ -176,6 +181,7 @@ CATALOGUE["FIFO topic"] = {
     **_table(
         Metric("deduplicated", COUNTER, "messages", "accepted, and dropped as known"),
         Metric("throttled", COUNTER, "messages", "refused for too many in a second"),
+        _HELD_UP,
         Metric(
             "replayed_delivered",
             COUNTER,
@@ -349,6 +355,8 @@ class Meter:
             self.table = "FIFO topic"
         elif isinstance(live, TopicFanout) and live.quota is not None:
             self.table = "topic with a quota"
+        elif isinstance(live, FifoSubscriber):
+            self.table = "FIFO subscription"
         elif isinstance(live, SendingAccount) and live.outbox.knows_addresses:
             self.table = "outbox with pools" if live.outbox.pools else "outbox with addresses"
         table = CATALOGUE[self.table].values()

@@ -191,7 +191,10 @@ def _total(metric: str) -> Cell:
 
 
 def _stat(metric: str, statistic: str, shown: Callable[[float], str]) -> Cell:
-    return lambda run, name: shown(run.stat(name, metric, statistic))
+    def cell(run: Run, name: str) -> str:
+        return shown(run.stat(name, metric, statistic)) if metric in CATALOGUE[run.records[name].table] else ""
+
+    return cell
 
 
 def _mean_rate(metric: str) -> Cell:
@@ -250,7 +253,9 @@ _TABLES: Sequence[tuple[str, Sequence[str], Sequence[Column]]] = (
             Column("failed", "messages", _total("delivery_failed")),
             Column("of those kept", "messages", _total("delivery_dead_lettered"), optional=True),
             Column("failed attempts", "times", _total("failed_attempts"), optional=True),
+            Column("arrived twice", "messages", _total("duplicated"), optional=True),
             Column("under way", "at the end", _stat("pending", "final", count), optional=True),
+            Column("held up", "at the end", _stat("held_up", "final", count), optional=True),
         ),
     ),
     (

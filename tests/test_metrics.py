@@ -299,3 +299,24 @@ def test_an_outbox_with_dedicated_pools_counts_by_which_addresses_emails_left() 
     with pytest.raises(UnknownName, match="no metric of outbox with addresses 'ses' named 'by_shared'"):
         send(9).total("ses", "by_shared")
     assert list(waiting.series("ses", "by_dedicated")[1])[-1] == 25
+
+
+@pytest.mark.rule("SNS-FIFO-3")
+def test_what_a_failing_delivery_holds_up_is_a_gauge() -> None:
+    down = ms.Subscription(endpoint="q", server=ms.Server(outages=[ms.Outage(at=10, duration=50)]), retry_jitter=0.1)
+    scenario = ms.Scenario(
+        topics={"t": ms.Topic(fifo=True, subscriptions=[down])},
+        queues={"q": ms.Queue(fifo=True)},
+        traffic={"c": ms.Traffic(to="t", rate=1, process="regular", groups=2)},
+    )
+    run = ms.simulate(scenario, 200, seed=1, probe=1)
+    assert run.records["t/q"].table == "FIFO subscription"
+    times, held_up = run.series("t/q", "held_up")
+    assert list(held_up) == list(run.series("t", "held_up")[1])
+    pending = run.series("t/q", "pending")[1]
+    within = [place for place, time in enumerate(times) if 15 < time < 60]
+    assert [held_up[place] for place in within] == [pending[place] - 2 for place in within]  # each group tries one
+    assert run.stat("t/q", "held_up", "max") > 40
+    assert run.stat("t/q", "held_up", "final") == 0
+    assert "held up" not in str(run.summary())
+    assert "held up" in str(ms.simulate(scenario, 50, seed=1).summary())

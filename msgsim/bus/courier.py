@@ -3,17 +3,22 @@
 An outage is known ahead, so that a delivery goes straight from its first attempt within one to the first after it:
 what is tried in between is counted when somebody looks. A server that is down for good takes two events per delivery,
 however many attempts its schedule has.
+
+With jitter an attempt comes later than the schedule says, by a random share of the pause before it; the next one counts
+from the schedule and not from there. So a jump remains a jump: of the attempts within an outage only the last one can
+slip beyond its end. Those that are known to fail are counted at the times of the schedule.
 """
 
 from collections import deque
 from collections.abc import Callable
-from math import inf
+from math import inf, nan
 from typing import NamedTuple
 
 from msgsim.bus.message import Content
 from msgsim.bus.publication import Attributes
 from msgsim.bus.retries import DeliveryPolicy, Schedule
 from msgsim.bus.server import TIMEOUT, LiveServer, is_retried
+from msgsim.distributions import Uniforms
 from msgsim.quotas import ATTEMPT_TIMEOUT
 
 FIRST, ATTEMPT, ARRIVAL, END = range(4)
@@ -49,7 +54,9 @@ class Parcel:
         waits_for: `FIRST`, `ATTEMPT`, `ARRIVAL` or `END`.
         schedule: when its attempts are due; it keeps the one that it began with.
         has_slot: it has waited for its turn already.
-        jump: from which attempt on it fails for sure: its time [s], its number, the number of the first that may not.
+        late: by how much the next attempt, or the latest, is later than the schedule says [s].
+        jump: from which attempt on it fails for sure: its time by the schedule [s], when that says that it begins [s],
+            its number, the number of the first that may not.
         length: of the attempts that fail for sure [s].
         status: of the latest failure.
     """
@@ -62,6 +69,7 @@ class Parcel:
         "group_id",
         "has_slot",
         "jump",
+        "late",
         "length",
         "origin",
         "origin_at",
@@ -93,7 +101,8 @@ class Parcel:
         self.attempt = 0
         self.waits_for = FIRST
         self.has_slot = False
-        self.jump: tuple[float, int, int] | None = None
+        self.late = 0.0
+        self.jump: tuple[float, float, int, int] | None = None
         self.length = 0.0
         self.status = ""
 
@@ -111,6 +120,8 @@ class Courier:
         wait: keeps a parcel until a time [s], and calls `proceed` then.
         time: the time of whoever looks [s].
         log_rate: share of the successes that are kept in the log; failures are always (SNS-RTY-9).
+        jitter: the largest share of a pause by which the attempt after it is late (SNS-RTY-5).
+        rng: for that; needed with jitter only.
         attempts: that were made before it was there.
         failed_attempts: of these, the ones that failed.
 
@@ -121,14 +132,18 @@ class Courier:
 
     __slots__ = (
         "_attempts",
+        "_counted",
+        "_counted_at",
         "_deliver",
         "_free_at",
         "_give_up",
+        "_jitter",
         "_jumping",
         "_log_rate",
         "_logged",
         "_pause",
         "_refusal",
+        "_rng",
         "_successes",
         "_time",
         "_wait",
@@ -151,6 +166,8 @@ class Courier:
         wait: Callable[[Parcel, float], None],
         time: Callable[[], float],
         log_rate: float | None = None,
+        jitter: float = 0.0,
+        rng: Uniforms | None = None,
         attempts: int = 0,
         failed_attempts: int = 0,
     ) -> None:
@@ -163,12 +180,16 @@ class Courier:
         self._wait = wait
         self._time = time
         self._log_rate = log_rate
+        self._jitter = jitter
+        self._rng = rng
         self._logged = self._successes = 0
         self.log: deque[LogEntry] = deque(maxlen=LOG_ENTRIES)
         self._attempts = attempts
         self.failed_attempts_done = failed_attempts
         self.pending = 0
         self._jumping: dict[Parcel, None] = {}
+        self._counted = 0
+        self._counted_at = nan
 
     def repeat_by(self, schedule: Schedule, policy: DeliveryPolicy | None) -> None:
         """Take over a policy: its schedule for parcels that begin from now on, its rate for all attempts."""
@@ -191,13 +212,15 @@ class Courier:
         if not self._jumping:
             return 0
         now = self._time()
-        return sum(self._begun(parcel, now) for parcel in self._jumping)
+        if now != self._counted_at:  # whoever reads one number reads others
+            self._counted = sum([self._begun(parcel, now) for parcel in self._jumping])
+            self._counted_at = now
+        return self._counted
 
     def _begun(self, parcel: Parcel, now: float) -> int:
         """How many attempts of a parcel that jumps have begun after the first of them."""
-        began, first, target = parcel.jump  # type: ignore[misc]
-        schedule, length = parcel.schedule, parcel.length
-        begun = schedule.begun(now - began + schedule.offset(first, length), length)
+        began, offset, first, target = parcel.jump  # type: ignore[misc]
+        begun = parcel.schedule.begun(now - began + offset, parcel.length)
         return max(0, min(begun, target) - first - 1)
 
     def send(self, parcel: Parcel, now: float) -> None:
@@ -209,11 +232,12 @@ class Courier:
     def proceed(self, parcel: Parcel, now: float) -> None:
         """Go on with a delivery that waited until now."""
         if parcel.jump is not None:
-            _, first, target = parcel.jump
+            _, _, first, target = parcel.jump
             self._attempts += target - first - 1
             self.failed_attempts_done += target - first - 1
             parcel.jump = None
             del self._jumping[parcel]
+            self._counted_at = nan
         if parcel.waits_for == ATTEMPT:
             why = self._refusal(parcel, now)
             if why:
@@ -281,13 +305,20 @@ class Courier:
         pause = parcel.schedule.pause(parcel.attempt)
         parcel.attempt += 1
         parcel.waits_for = ATTEMPT
-        self._wait(parcel, now + length + pause)
+        due = now + length + pause
+        if self._jitter:
+            late = self._lateness(pause)
+            due += late - parcel.late
+            parcel.late = late
+        self._wait(parcel, due)
 
     def _fail_until(self, parcel: Parcel, now: float, end: float, status: str) -> None:
         """Let all attempts fail that begin before an end; wait for the first that does not, or for giving up."""
         schedule = parcel.schedule
         first = parcel.attempt
+        planned = now - parcel.late
         length = parcel.length = ATTEMPT_TIMEOUT.low if status == TIMEOUT else 0.0
+        offset = schedule.offset(first, length)
         self._fail(parcel, now + length, status)
         if not is_retried(status):
             self._end(parcel, now)
@@ -295,22 +326,51 @@ class Courier:
         if self._pause:  # each attempt takes its turn
             target = min(first + 1, schedule.attempts)
         else:
-            found = schedule.at_or_after(end - now + schedule.offset(first, length), length)
+            found = schedule.at_or_after(end - planned + offset, length)
             target = schedule.attempts if found is None else max(found, first + 1)
+        if self._jitter:
+            target = self._scatter(parcel, first, target, end - planned)
         if target < schedule.attempts:
             parcel.waits_for = ATTEMPT
-            due = now + (schedule.offset(target, length) - schedule.offset(first, length))
+            due = planned + (schedule.offset(target, length) - offset) + parcel.late
         else:
             parcel.waits_for = END
-            due = now + (schedule.offset(target - 1, length) - schedule.offset(first, length)) + length
+            due = planned + (schedule.offset(target - 1, length) - offset) + parcel.late + length
         if target > first + 1:
-            parcel.jump = (now, first, target)
+            parcel.jump = (planned, offset, first, target)
             self._jumping[parcel] = None
+            self._counted_at = nan
         parcel.attempt = target if target < schedule.attempts else target - 1
         if due > now:
             self._wait(parcel, due)
         else:
             self.proceed(parcel, now)
+
+    def _lateness(self, pause: float) -> float:
+        """By how much the attempt after a pause is later than the schedule says [s]."""
+        return pause * self._jitter * self._rng.random()  # type: ignore[union-attr]  # given with jitter
+
+    def _scatter(self, parcel: Parcel, first: int, target: int, time_left: float) -> int:
+        """Let the attempt that a delivery jumps to be late, or the one before it if that makes it the first after all.
+
+        Args:
+            parcel: of the delivery.
+            first: the attempt that has just failed.
+            target: the first that does not begin before the end by the schedule; or one beyond the last.
+            time_left: from the beginning of the first, by the schedule, to the end [s].
+
+        Returns:
+            The attempt that it jumps to; or one beyond the last, and the lateness is that of the last.
+        """
+        schedule, length = parcel.schedule, parcel.length
+        before = target - 1
+        if before > first:
+            parcel.late = self._lateness(schedule.pause(before - 1))
+            if schedule.offset(before, length) - schedule.offset(first, length) + parcel.late >= time_left:
+                return before
+        if target < schedule.attempts:
+            parcel.late = self._lateness(schedule.pause(before))
+        return target
 
     def _arrive(self, parcel: Parcel, now: float) -> None:
         self.pending -= 1

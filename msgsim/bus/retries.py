@@ -61,6 +61,10 @@ DOUBLINGS = 64
 """So many take any pause beyond the longest that is allowed."""
 
 
+NEAR = 1e-6
+"""To a multiple of the last pause, as a share of it: nearer than this, rounding may decide."""
+
+
 class Schedule:
     """When the attempts of one delivery begin, as seconds from the beginning of the first.
 
@@ -75,10 +79,11 @@ class Schedule:
         attempts: the first one included.
     """
 
-    __slots__ = ("_begins", "_pause", "attempts")
+    __slots__ = ("_begins", "_known", "_pause", "attempts")
 
     def __init__(self, pauses: Sequence[float], tail: int = 0, pause: float = 0.0) -> None:
         self._begins = tuple(accumulate(pauses, initial=0.0))
+        self._known: dict[float, tuple[tuple[float, ...], float]] = {}
         self._pause = pause
         self.attempts = 1 + len(pauses) + tail
 
@@ -111,18 +116,26 @@ class Schedule:
 
     def begun(self, time: float, length: float = 0.0) -> int:
         """How many attempts have begun by `time` [s], if none succeeds. Cost: O(1) among the last, equal pauses."""
-        known = len(self._begins)
-        last = self.offset(known - 1, length)
-        if time >= self.offset(self.attempts - 1, length):
+        begins, last = self._known.get(length) or self._know(length)
+        if time < begins[-1]:
+            return bisect_right(begins, time)
+        if time >= last:
             return self.attempts
-        if time < last:
-            return bisect_right(range(known), time, key=lambda each: self.offset(each, length))
-        guess = known + int((time - last) / (self._pause + length))
+        steps = (time - begins[-1]) / (self._pause + length)
+        guess = len(begins) + int(steps)
+        if NEAR < steps % 1.0 < 1.0 - NEAR:
+            return guess
         while self.offset(guess, length) <= time:  # rounding
             guess += 1
         while self.offset(guess - 1, length) > time:
             guess -= 1
         return guess
+
+    def _know(self, length: float) -> tuple[tuple[float, ...], float]:
+        """When all but the equally spaced attempts begin, and the last one, where each takes so long [s]."""
+        begins = tuple([self.offset(attempt, length) for attempt in range(len(self._begins))])
+        known = self._known[length] = begins, self.offset(self.attempts - 1, length)
+        return known
 
 
 @attrs.frozen(kw_only=True)
@@ -187,7 +200,8 @@ def schedule_of(protocol: str, policy: DeliveryPolicy | None = None) -> Schedule
         protocol: of a subscription.
         policy: of an HTTP endpoint; None for the default. Other protocols have theirs, whatever is given (SNS-RTY-2).
 
-    Source: SNS-RTY-2, SNS-RTY-3; whether the totals count the first attempt is not known, here they do not.
+    Source: SNS-RTY-2, SNS-RTY-3; whether the totals count the first attempt is not known, here they do not. What chance
+    adds to the pauses is `Subscription.retry_jitter`.
     """
     if protocol in HTTP:
         return Schedule((policy or DeliveryPolicy()).pauses())

@@ -131,6 +131,10 @@ class Subscription:
         failure_rate: probability that a delivery fails for good, as if all its retries had failed.
         server: what answers the deliveries, and when it does not; None for what takes everything at once. What fails is
             repeated by the schedule of the protocol (SNS-RTY-2).
+        retry_jitter: each repetition comes later than its schedule says by a random share, up to this, of the pause
+            before it. The service has jitter and does not say how much, so that none is the default (SNS-RTY-5).
+        duplicate_rate: of standard topics: probability that what has arrived arrives once more at once, as if the
+            answer had been lost (SNS-RTY-8).
         delivery_policy: of http and https: when a delivery is repeated, and an average rate; None for the topic's
             (SNS-RTY-3).
         redrive: name of the queue for what fails for good; None to drop it (SNS-DLQ-1, SNS-DLQ-3).
@@ -152,6 +156,8 @@ class Subscription:
     delivery_delay: Distribution | None = attrs.field(default=None, converter=as_distribution, validator=_check_delay)
     failure_rate: float = number(0.0, high=1.0)
     server: Server | None = instance(Server, "a Server", default=None, optional=True)
+    retry_jitter: float = number(0.0, high=1.0, rule="SNS-RTY-5")
+    duplicate_rate: float = number(0.0, high=1.0, rule="SNS-RTY-8")
     delivery_policy: DeliveryPolicy | None = instance(DeliveryPolicy, "a DeliveryPolicy", default=None, optional=True)
     redrive: str | None = text(None, optional=True, empty=False)
     confirmed_at: float | None = number(0.0, unit="s", rule="SNS-SUB-2", optional=True)
@@ -255,6 +261,7 @@ class Subscriber(FilterCounts):
         delivery_failed: deliveries that failed for good.
         delivery_dead_lettered: of those, the ones kept in the dead-letter queue.
         redrive_failed: of those, the ones that it could not take.
+        duplicated: deliveries that arrived twice, each of which is counted once elsewhere.
         under_way: deliveries that wait for their first attempt.
 
     Raises:
@@ -268,6 +275,7 @@ class Subscriber(FilterCounts):
         "_courier",
         "_dead_letters",
         "_delay",
+        "_doubles",
         "_fails",
         "_hooks",
         "_latest",
@@ -278,6 +286,7 @@ class Subscriber(FilterCounts):
         "declaration",
         "delivery_dead_lettered",
         "delivery_failed",
+        "duplicated",
         "enqueue",
         "is_confirmed",
         "is_instant",
@@ -308,6 +317,7 @@ class Subscriber(FilterCounts):
         self._rng = rng
         self.change(subscription, dead_letter_queue)
         self.under_way = self.delivery_failed = self.delivery_dead_lettered = self.redrive_failed = self._arrived = 0
+        self.duplicated = 0
         self._draw_anew()
         self._audiences = audiences
         self._hooks = hooks
@@ -317,11 +327,11 @@ class Subscriber(FilterCounts):
         self._left_at: int | None = None
         self.is_confirmed = True
         server = subscription.server
-        if server is not None and not server.is_certain:
+        if (server is not None and not server.is_certain) or subscription.retry_jitter:
             _needed(rng, name)
         attempted = server is not None or _is_held_back(policy) or subscription.log_rate is not None
         self._courier = self._made_courier() if attempted else None
-        certain = subscription.delivery_delay is None and not subscription.failure_rate
+        certain = subscription.delivery_delay is None and not (subscription.failure_rate or subscription.duplicate_rate)
         at_once = self._courier is None and subscription.deactivated_above is None
         self.is_instant = certain and at_once and not is_narrow(queue)
         _tell_of(queue, self.watch)
@@ -394,8 +404,8 @@ class Subscriber(FilterCounts):
     def attempts(self) -> int:
         """Attempts that have begun. Cost: as `Courier.attempts`."""
         if self._courier is None:
-            return self.delivered + self.delivery_failed
-        return self._courier.attempts
+            return self.delivered + self.delivery_failed + self.duplicated
+        return self._courier.attempts + self.duplicated
 
     @property
     def failed_attempts(self) -> int:
@@ -435,7 +445,8 @@ class Subscriber(FilterCounts):
 
     def _draw_anew(self) -> None:
         self._delay = _delays(self.declaration.delivery_delay, self._rng, self.name)
-        self._fails = _failures(self.declaration.failure_rate, self._rng, self.name)
+        self._fails = _chance(self.declaration.failure_rate, self._rng, self.name)
+        self._doubles = _chance(self.declaration.duplicate_rate, self._rng, self.name)
 
     def repeat_by(self, policy: DeliveryPolicy) -> None:
         """Take over the policy that deliveries are repeated by from now on, if it is of HTTP (SNS-RTY-7).
@@ -593,6 +604,8 @@ class Subscriber(FilterCounts):
             wait=self._wait,
             time=self._hooks.time,
             log_rate=subscription.log_rate,
+            jitter=subscription.retry_jitter,
+            rng=self._rng,
             attempts=self._arrived + self.delivery_failed,
             failed_attempts=self.delivery_failed,
         )
@@ -606,6 +619,10 @@ class Subscriber(FilterCounts):
         self._arrived += 1
         if self.queue is not None:
             _put(self.queue, parcel, now)
+        if self._doubles():
+            self.duplicated += 1
+            if self.queue is not None:
+                _put(self.queue, parcel, now)
         return ""
 
     def _give_up(self, parcel: Parcel, now: float) -> None:
@@ -743,7 +760,7 @@ class Audience:
         return self._grouped
 
 
-_MADE = ("_delay", "_fails", "_passes")
+_MADE = ("_delay", "_doubles", "_fails", "_passes")
 """Slots of a subscription that hold functions made of its declaration, which neither pickle nor copy."""
 
 
@@ -754,7 +771,7 @@ def _delays(delay: Distribution | None, rng: Uniforms | None, name: str) -> Call
     return delay.sampler(_needed(rng, name))
 
 
-def _failures(rate: float, rng: Uniforms | None, name: str) -> Callable[[], bool]:
+def _chance(rate: float, rng: Uniforms | None, name: str) -> Callable[[], bool]:
     if not rate:
         return lambda: False
     random = _needed(rng, name).random

@@ -100,6 +100,9 @@ class Topic:
             if subscription.protocol != "sqs":
                 problem = f"{subscription.protocol!r} is not allowed at a FIFO topic; allowed: sqs (SNS-SUB-5)"
                 raise DeclarationError(f"Topic.subscriptions.{position}.protocol", problem)
+            if subscription.duplicate_rate:
+                problem = f"{subscription.duplicate_rate!r} is not allowed at a FIFO topic; allowed: 0 (SNS-RTY-8)"
+                raise DeclarationError(f"Topic.subscriptions.{position}.duplicate_rate", problem)
 
     def named(self) -> dict[str, Subscription]:
         """The subscriptions by name: the endpoint, with its protocol in front if an earlier one has that name."""
@@ -741,6 +744,11 @@ class TopicFanout(FilterCounts):
     def filtered_out_because(self, reason: str) -> int:
         """Of what was filtered out, that for one of `msgsim.bus.filters.REASONS`."""
         return sum(each.filtered_out_because(reason) for each in self.subscriptions.values())
+
+    @property
+    def duplicated(self) -> int:
+        """Deliveries that arrived twice, each of which is counted once elsewhere (SNS-RTY-8)."""
+        return sum(each.duplicated for each in self.subscriptions.values())
 
     @property
     def attempts(self) -> int:

@@ -149,7 +149,7 @@ class Billed:
             for key, subscription in declared.named().items():
                 entity = f"{topic}/{key}"
                 if subscription.protocol == "sqs" and subscription.endpoint == name:
-                    found += count(entity, "delivered")
+                    found += count(entity, "delivered") + count(entity, "duplicated")
                     into += 1
                 if subscription.redrive == name:
                     found += count(entity, "delivery_dead_lettered")
@@ -194,7 +194,7 @@ class Billed:
         declared = self._scenario.topics[topic]
         subscription = declared.named()[key]
         protocol = subscription.protocol
-        delivered = count(name, "delivered")
+        delivered = count(name, "delivered") + count(name, "duplicated")
         size = self._sizes.delivered(topic, key)
         if protocol == "sms":
             units = delivered * max(1, ceil(self._sizes.of(topic) / SMS_PART_GSM.high))

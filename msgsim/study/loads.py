@@ -204,6 +204,7 @@ class Loads:
             for key, subscription in self._scenario.topics[topic].named().items():
                 if subscription.protocol == "sqs":
                     part = self._part(subscription, f"{topic}/{key}", attributes, known=known)
+                    part *= 1.0 + subscription.duplicate_rate
                     coming.setdefault(subscription.endpoint, []).append([rate * part for rate in rates])
         return {name: _sum(parts) for name, parts in coming.items()}
 

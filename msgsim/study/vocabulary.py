@@ -67,6 +67,8 @@ class Vocabulary:
         for name, topic in scenario.topics.items():
             if topic.fifo or limited:
                 tables[name] = "FIFO topic" if topic.fifo else "topic with a quota"
+            if topic.fifo:
+                tables.update({f"{name}/{key}": "FIFO subscription" for key in topic.named()})
         for name, outbox in scenario.outboxes.items():
             if outbox.knows_addresses:
                 tables[name] = "outbox with pools" if outbox.pools else "outbox with addresses"

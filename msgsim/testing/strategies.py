@@ -128,6 +128,7 @@ def topics(endpoints: Sequence[str] = ("q",)) -> st.SearchStrategy[Topic]:
         raw=st.booleans(),
         delivery_delay=st.sampled_from([None, 0.25, Exponential(0.5)]),
         failure_rate=st.sampled_from([0.0, 0.0, 0.1]),
+        duplicate_rate=st.sampled_from([0.0, 0.0, 0.2]),
     )
     subscriptions = st.lists(subscription, max_size=len(endpoints), unique_by=lambda each: each.endpoint)
     return st.builds(Topic, subscriptions=subscriptions)

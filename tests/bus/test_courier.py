@@ -1,5 +1,9 @@
 """Deliveries that have to be repeated, are held back, or cannot be made."""
 
+import copy
+import itertools
+import pickle
+from collections import Counter
 from collections.abc import Sequence
 from math import inf
 from random import Random
@@ -7,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from scipy.stats import kstest, uniform
 
 import msgsim as ms
 from msgsim.bus.subscription import Subscriber
@@ -455,3 +460,121 @@ def test_what_a_policy_does_not_allow_is_not_repeated() -> None:
     topic.publish("x", 0)
     assert (outcome(topic), topic.next_deadline()) == ((0, 1, 0, 0), None)
     assert [entry.status for entry in the(topic).log] == ["denied"]
+
+
+# ---------------------------------------------------------------- jitter, and answers that are lost
+
+JITTER = 0.5
+MANY = 500
+
+
+def jittery(until: float, **fields: Any) -> ms.TopicFanout:
+    """A topic whose server is down from 0 on, after many publishes at once."""
+    topic = topic_with(ms.Server(outages=[ms.Outage(duration=until)]), log_rate=None, **fields)
+    for _ in range(MANY):
+        topic.publish("x", 0)
+    return topic
+
+
+@pytest.mark.rule("SNS-RTY-5")
+def test_without_jitter_the_herd_comes_back_at_one_instant() -> None:
+    assert set(drive(jittery(10))) == {20}
+
+
+@pytest.mark.rule("SNS-RTY-2")
+@pytest.mark.rule("SNS-RTY-5")
+def test_with_jitter_it_comes_back_over_a_share_of_the_pause() -> None:
+    topic = jittery(10, retry_jitter=JITTER)
+    times = drive(topic)
+    assert kstest(times, uniform(20, 20 * JITTER).cdf).pvalue > 0.01
+    assert the(topic).attempts == 2 * MANY
+
+
+@pytest.mark.rule("SNS-RTY-5")
+def test_an_attempt_may_slip_beyond_the_end_of_an_outage() -> None:
+    topic = jittery(25, retry_jitter=JITTER)
+    times = drive(topic)
+    early = [time for time in times if time < 40]
+    assert min(times) >= 25
+    assert len(early) == pytest.approx(MANY / 2, abs=4 * (MANY / 4) ** 0.5)
+    assert kstest(early, uniform(25, 5).cdf).pvalue > 0.01
+    assert kstest(times[len(early) :], uniform(40, 10).cdf).pvalue > 0.01
+    assert the(topic).attempts == 2 * len(early) + 3 * (MANY - len(early))
+
+
+@pytest.mark.rule("SNS-RTY-5")
+def test_an_attempt_that_is_late_does_not_make_the_next_one_later() -> None:
+    topic = topic_with(ms.Server(failures={"503": 1}, latency=1), retry_jitter=1.0, redrive="dead")
+    topic.publish("x", 0)
+    ends = [0.0, *drive(topic)]
+    assert [int((end - 1) // 21) for end in ends[1:-1]] == [1, 2, 3]
+    assert all(earlier < later for earlier, later in itertools.pairwise(ends))
+    assert (the(topic).attempts, outcome(topic)) == (4, (0, 1, 0, 0))
+
+
+def test_jitter_needs_retries_to_be_seen() -> None:
+    topic = topic_with(ms.Server(latency=2), retry_jitter=JITTER)
+    topic.publish("x", 0)
+    assert drive(topic) == [2]
+
+
+@pytest.mark.rule("SNS-RTY-8")
+@pytest.mark.parametrize("server", [None, ms.Server(latency=2)])
+def test_a_delivery_whose_answer_is_lost_arrives_twice(server: ms.Server | None) -> None:
+    queue = ms.StandardQueue(ms.Queue(), "q")
+    subscription = ms.Subscription(endpoint="q", raw=True, duplicate_rate=0.3, server=server)
+    topic = ms.TopicFanout(ms.Topic(subscriptions=[subscription]), "t", endpoints={"q": queue}, rng=Random(1))
+    for number in range(MANY):
+        topic.publish(f"{number}", 0)
+    drive(topic)
+    each = the(topic)
+    assert topic.duplicated == each.duplicated == pytest.approx(0.3 * MANY, abs=4 * (0.21 * MANY) ** 0.5)
+    assert (each.delivered, each.attempts, each.pending) == (MANY, MANY + each.duplicated, 0)
+    bodies: Counter[str] = Counter()
+    while deliveries := queue.receive(2, 10):
+        bodies.update(delivery.body for delivery in deliveries)
+    assert len(bodies) == MANY
+    assert Counter(bodies.values())[2] == each.duplicated
+
+
+@pytest.mark.rule("SNS-RTY-8")
+def test_what_is_no_queue_gets_it_twice_too() -> None:
+    topic = topic_with(None, log_rate=None, duplicate_rate=1)
+    topic.publish("x", 0)
+    assert (the(topic).delivered, the(topic).duplicated) == (1, 1)
+    inbox = topic.listen(WEB)
+    topic.publish("x", 0)
+    first, second = inbox.received
+    assert first == second
+    topic.check()
+
+
+@pytest.mark.rule("SNS-RTY-8")
+def test_a_fifo_topic_delivers_once() -> None:
+    twice = ms.Subscription(endpoint="q", duplicate_rate=0.1)
+    with pytest.raises(
+        DeclarationError, match=r"subscriptions\.0\.duplicate_rate: 0\.1 is not allowed at a FIFO topic"
+    ):
+        ms.Topic(fifo=True, subscriptions=[twice])
+
+
+@pytest.mark.parametrize("field", ["retry_jitter", "duplicate_rate"])
+def test_jitter_and_lost_answers_need_a_generator(field: str) -> None:
+    topic = ms.Topic(subscriptions=[ms.Subscription(endpoint=WEB, protocol="https", **{field: 0.1})])
+    with pytest.raises(DeclarationError, match="give the topic a generator"):
+        ms.TopicFanout(topic)
+    with pytest.raises(DeclarationError, match=f"Subscription.{field}: 1.1 is not allowed"):
+        ms.Subscription(endpoint=WEB, protocol="https", **{field: 1.1})
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda topic: pickle.loads(pickle.dumps(topic))])  # noqa: S301
+def test_a_copy_draws_as_the_original_does(copied: Any) -> None:
+    topic = topic_with(
+        ms.Server(failures={"503": 0.5}), policy=ms.DeliveryPolicy(retries=9), retry_jitter=JITTER, duplicate_rate=0.5
+    )
+    topic.publish("x", 0)
+    twin = copied(topic)
+    for each in (topic, twin):
+        each.publish("y", 0)
+    assert drive(topic) == drive(twin)
+    assert (the(topic).attempts, the(topic).duplicated) == (the(twin).attempts, the(twin).duplicated)

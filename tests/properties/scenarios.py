@@ -98,7 +98,10 @@ def subscriptions(draw: st.DrawFn, *, fifo: bool) -> tuple[ms.Subscription, ...]
     letters = st.sampled_from([None] if fifo else [None, "p", "d"])
     delay: Any = draw(st.sampled_from([None, 0.25, ms.Exponential(0.5)]))
     server = draw(st.sampled_from(SERVERS))
-    found = [ms.Subscription(endpoint="r", delivery_delay=delay, server=server, redrive=draw(letters))]
+    chance: dict[str, Any] = {"retry_jitter": draw(st.sampled_from([0.0, 0.0, 0.5]))}
+    if not fifo:
+        chance["duplicate_rate"] = draw(st.sampled_from([0.0, 0.0, 0.3]))
+    found = [ms.Subscription(endpoint="r", delivery_delay=delay, server=server, redrive=draw(letters), **chance)]
     if not fifo:
         found.append(ms.Subscription(endpoint="d", filter_policy={"kind": ["odd"]}))
     if draw(st.sampled_from([False, False, True])):

@@ -102,6 +102,20 @@ class TestDeliveries:
         put(client, arn, "DeliveryPolicy", "")
         assert live.declaration.delivery_policy is None
 
+    @pytest.mark.rule("SNS-RTY-7")
+    @pytest.mark.parametrize(
+        "http",
+        [
+            {"defaultHealthyRetryPolicy": {"numRetries": 7, "minDelayTarget": None}},
+            {"defaultHealthyRetryPolicy": {"numRetries": 7}, "defaultThrottlePolicy": None},
+            {"defaultHealthyRetryPolicy": {"numRetries": 7}, "defaultThrottlePolicy": {"maxReceivesPerSecond": None}},
+        ],
+    )
+    def test_what_is_null_in_a_topics_policy_is_absent(self, http: dict[str, Any]) -> None:
+        client = TopicClient()
+        client("CreateTopic", Name="u", Attributes={"DeliveryPolicy": json.dumps({"http": http, "sqs": None})})
+        assert client.account.topics["u"].declaration.delivery_policy == DeliveryPolicy(retries=7)
+
     @pytest.mark.rule("SNS-RTY-3")
     @pytest.mark.rule("SNS-RTY-7")
     def test_deliveries_go_by_it(self) -> None:

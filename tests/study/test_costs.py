@@ -214,6 +214,13 @@ def test_replays_are_deliveries_and_no_sends() -> None:
     assert "send" not in _units(bill, "q")
 
 
+def test_what_arrived_twice_was_delivered_twice() -> None:
+    run = ms.simulate(_news(ms.Subscription(endpoint="q", duplicate_rate=0.5)), seed=1)
+    units = _units(ledger(run), "q")
+    assert units == {"delivery by a topic": run.total("q", "sent")}
+    assert run.total("q", "sent") == run.total("news", "delivered") + run.total("news", "duplicated")
+
+
 def test_what_could_not_be_delivered_is_no_send_either() -> None:
     lost = ms.Subscription(endpoint="https://a.example.com", protocol="https", failure_rate=0.5, redrive="lost")
     run = ms.simulate(_news(lost), seed=1)

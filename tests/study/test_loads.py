@@ -167,3 +167,14 @@ def test_a_group_is_a_load_on_one_worker() -> None:
     assert list(found) == ["a"]
     assert found["a"].mean == pytest.approx(1.75 * 2)
     assert Loads(scenario).of_groups("other") == {}
+
+
+def test_what_arrives_twice_is_twice_the_work() -> None:
+    scenario = ms.Scenario(
+        horizon=1_000.0,
+        topics={"news": ms.Topic(subscriptions=[ms.Subscription(endpoint="q", duplicate_rate=0.25)])},
+        queues={"q": ms.Queue()},
+        traffic={"t": ms.Traffic(to="news", rate=2.0)},
+        workers={"w": ms.Workers(queue="q", count=4, service_time=1.0)},
+    )
+    assert Loads(scenario).queues["q"].mean == pytest.approx(2.0 * 1.25 / 4)

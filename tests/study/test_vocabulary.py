@@ -45,7 +45,7 @@ def test_there_is_one_of_each_kind() -> None:
         "plain/fair": "subscription",
         "plain/quiet": "subscription",
         "strict": "FIFO topic",
-        "strict/ordered": "subscription",
+        "strict/ordered": "FIFO subscription",
         "fair": "fair queue",
         "quiet": "fair queue",
         "ordered": "FIFO queue",
