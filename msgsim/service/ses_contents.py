@@ -141,8 +141,10 @@ def raw_fields(message: "EmailMessage") -> dict[str, Any]:
             "headers": kept,
             "attachments": files,
         }
-    except (DeclarationError, LookupError, ValueError, AttributeError, TypeError) as error:
+    except DeclarationError as error:
         raise bad(f"The raw message cannot be read: {error}") from error
+    except (LookupError, ValueError, AttributeError, TypeError) as error:  # whatever a parser stumbles over
+        raise bad("The raw message cannot be read: a header or a part of it is malformed.") from error
 
 
 def said_in(message: "EmailMessage") -> tuple[dict[str, str], dict[str, str]]:

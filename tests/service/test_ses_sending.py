@@ -117,7 +117,15 @@ def test_a_raw_message_that_cannot_be_read_is_refused() -> None:
     )
     strange = b"From: a@b.c\nTo: a@b.c\nContent-Type: text/plain; charset=none-such\n\nx"
     code, message, _ = client.refusal("SendEmail", Content={"Raw": {"Data": strange}})
-    assert (code, message[:30]) == ("BadRequestException", "The raw message cannot be read")
+    assert (code, message) == (
+        "BadRequestException",
+        "The raw message cannot be read: a header or a part of it is malformed.",
+    )
+    named = b"From: a@b.c\nTo: a@b.c\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\nContent-Disposition: "
+    odd = named + b"attachment; filename*=utf-8''a%01b\n\nx\n--b--"
+    code, message, _ = client.refusal("SendEmail", Content={"Raw": {"Data": odd}})
+    assert code == "BadRequestException"
+    assert "Attachment.name: 'a\\x01b' has a line break or control character" in message
     code, message, _ = client.refusal("SendEmail", Content={"Raw": {"Data": b"x" * 41_943_041}})
     assert (code, message) == ("MessageRejected", "Message length is more than 41943040 bytes long: '41943041'.")
 
