@@ -4,8 +4,11 @@ import csv
 import json
 import sys
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import ceil, fsum, isnan, nan
+from operator import mul, sub
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +19,14 @@ from msgsim.engine.handlers import LostHandler
 from msgsim.errors import AuditError, DeclarationError, UnknownName
 from msgsim.metrics import CATALOGUE, COUNTER, GAUGE, SAMPLE, STATISTICS, Metric, Record, metric_of
 from msgsim.scenario import Scenario
+from msgsim.sums import exact_sum
 from msgsim.writing import write_whole
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import pandas as pd
 
-_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -132,8 +136,7 @@ class Run:
         Raises:
             UnknownName: no such entity, metric or group, or the metric has no samples.
         """
-        metric = self._expect(entity, metric, SAMPLE).name
-        return self._record(entity).samples[metric] if group is None else self._of_group(entity, metric, group)
+        return self._samples(entity, self._expect(entity, metric, SAMPLE), group)
 
     def mean(self, entity: str, metric: str, *, group: str | None = None) -> float:
         """Mean after the warm-up: over messages, or for a gauge over time, exactly. NaN if there was nothing.
@@ -149,21 +152,7 @@ class Run:
             UnknownName: no such entity, metric or group, or the metric is a counter.
         """
         found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
-        metric = found.name
-        if found.shape == SAMPLE:
-            values = self.samples(entity, metric, group=group)
-            return fsum(values) / len(values) if values else nan
-        means = self._record(entity).means
-        if metric in means:
-            return means[metric]
-        times, values = self.times, self._series(entity, metric, GAUGE)
-        held = [
-            (following - max(time, self.warm_up)) * value
-            for time, following, value in zip(times, times[1:], values, strict=False)
-            if following > self.warm_up
-        ]
-        span = self.until - self.warm_up
-        return fsum(held) / span if span > 0 else nan
+        return self._mean(entity, found, group)
 
     def quantile(self, entity: str, metric: str, q: float, *, group: str | None = None) -> float:
         """The exact `q`-quantile after the warm-up: the smallest value that at least a share `q` does not exceed.
@@ -183,7 +172,8 @@ class Run:
         q = plain(q)
         if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 <= q <= 1:
             raise DeclarationError("q", f"{q!r} is not a quantile; allowed: 0 to 1")
-        return quantile(self._ordered(entity, metric, group), q)
+        found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
+        return quantile(self._ordered(entity, found, group), q)
 
     def stat(self, entity: str, metric: str, statistic: str, *, group: str | None = None) -> float:
         """One statistic by name: mean, p50, p90, p99, p99.9, max, total or final; of a group see `quantile`.
@@ -195,14 +185,32 @@ class Run:
             raise UnknownName.among("statistic", statistic, STATISTICS)
         if statistic in _QUANTILES:
             return self.quantile(entity, metric, _QUANTILES[statistic], group=group)
-        if statistic == "max":
-            return self.quantile(entity, metric, 1, group=group)
         if statistic == "mean":
             return self.mean(entity, metric, group=group)
         if group is not None:
             self._expect(entity, metric, SAMPLE)
         value: float = getattr(self, statistic)(entity, metric)
         return value
+
+    def statistics(self, entity: str, metric: str, *, group: str | None = None) -> dict[str, float]:
+        """All statistics of a metric by name, each as `stat` has it, in less time than one by one.
+
+        Args:
+            entity: its name.
+            metric: any of it.
+            group: only the messages of this group of a fair queue; for samples.
+
+        Raises:
+            UnknownName: no such entity, metric or group.
+        """
+        found = self._expect(entity, metric, *((SAMPLE, GAUGE, COUNTER) if group is None else (SAMPLE,)))
+        if found.shape == COUNTER:
+            last = self.records[entity].series[found.name][-1]
+            return {"total": int(last), "final": float(last)}
+        made = {"mean": self._mean(entity, found, group), **quantiles(self._ordered(entity, found, group))}
+        if found.shape == GAUGE:
+            made["final"] = float(self.records[entity].series[found.name][-1])
+        return made
 
     def audit(self) -> None:
         """Check that every message is accounted for and that L = λW holds as an identity.
@@ -321,8 +329,7 @@ class Run:
         record = self.records[name]
         metrics: dict[str, Any] = {}
         for metric in CATALOGUE[record.table].values():
-            statistics = [each for each in STATISTICS if each in _OFFERED[metric.shape]]
-            values = {each: self.stat(name, metric.name, each) for each in statistics}
+            values = self.statistics(name, metric.name)
             metrics[metric.name] = {each: None if isnan(value) else value for each, value in values.items()}
             if metric.shape == SAMPLE:
                 metrics[metric.name]["count"] = len(record.samples[metric.name])
@@ -336,7 +343,7 @@ class Run:
     def _group_dict(self, name: str, group: str) -> dict[str, Any]:
         made: dict[str, Any] = {"messages": len(self.samples(name, "waiting_time", group=group))}
         for metric in ("waiting_time", "sojourn_time"):
-            values = {each: self.stat(name, metric, each, group=group) for each in _OFFERED[SAMPLE]}
+            values = self.statistics(name, metric, group=group)
             made[metric] = {each: None if isnan(value) else value for each, value in values.items()}
         return made
 
@@ -355,6 +362,11 @@ class Run:
     def _series(self, entity: str, metric: str, *shapes: str) -> "array[Any]":
         return self._record(entity).series[self._expect(entity, metric, *shapes).name]
 
+    def _samples(self, entity: str, metric: Metric, group: str | None) -> "array[float]":
+        if group is not None:
+            return self._of_group(entity, metric.name, group)
+        return self.records[entity].samples[metric.name]
+
     def _of_group(self, entity: str, metric: str, group: str) -> "array[float]":
         key = (entity, metric)
         if key not in self._grouped:
@@ -368,24 +380,53 @@ class Run:
             raise UnknownName.among(f"message group of {entity}", group, groups)
         return groups[group]
 
-    def _ordered(self, entity: str, metric: str, group: str | None) -> "array[float]":
-        found = self._expect(entity, metric, *((SAMPLE, GAUGE) if group is None else (SAMPLE,)))
+    def _mean(self, entity: str, metric: Metric, group: str | None) -> float:
+        if metric.shape == SAMPLE:
+            values = self._samples(entity, metric, group)
+            return exact_sum(values) / len(values) if values else nan
+        record = self.records[entity]
+        if metric.name in record.means:
+            return record.means[metric.name]
+        times, readings = self.times, record.series[metric.name]
+        ends = max(1, bisect_right(times, self.warm_up))  # the reading that ends the first stretch after the warm-up
+        since = [max(time, self.warm_up) for time in times[ends - 1 :]]
+        held = map(mul, map(sub, times[ends:], since), readings[ends - 1 :])
+        span = self.until - self.warm_up
+        return fsum(held) / span if span > 0 else nan
+
+    def _ordered(self, entity: str, metric: Metric, group: str | None) -> "array[float]":
         if group is not None:
-            self._of_group(entity, found.name, group)  # refuses what is no group, which may be no key either
-        key = (entity, found.name, group)
+            self._of_group(entity, metric.name, group)  # refuses what is no group, which may be no key either
+        key = (entity, metric.name, group)
         if key not in self._sorted:
-            if found.shape == SAMPLE:
-                self._sorted[key] = _in_order(self.samples(entity, metric, group=group))
+            if metric.shape == SAMPLE:
+                self._sorted[key] = _in_order(self._samples(entity, metric, group))
             else:
-                series = self._series(entity, metric, GAUGE)
-                after = [value for time, value in zip(self.times, series, strict=True) if time >= self.warm_up]
-                self._sorted[key] = array("d", sorted(after))
+                readings = self.records[entity].series[metric.name]
+                self._sorted[key] = array("d", sorted(readings[bisect_left(self.times, self.warm_up) :]))
         return self._sorted[key]
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
     """The smallest of some values in order that at least a share `q` of them does not exceed; NaN if there is none."""
-    return ordered[max(0, ceil(round(q * len(ordered), 9)) - 1)] if ordered else nan
+    return ordered[_place(len(ordered), q)] if ordered else nan
+
+
+def quantiles(ordered: Sequence[float]) -> dict[str, float]:
+    """The quantiles that have names, of some values in order; NaN if there is none."""
+    if not ordered:
+        return dict.fromkeys(_QUANTILES, nan)
+    return {name: ordered[place] for name, place in _places(len(ordered))}
+
+
+def _place(size: int, q: float) -> int:
+    return max(0, ceil(round(q * size, 9)) - 1)
+
+
+@lru_cache(maxsize=256)
+def _places(size: int) -> list[tuple[str, int]]:
+    """Where the quantiles that have names are: gauges of a run are all equally long, and so are those of all runs."""
+    return [(name, _place(size, q)) for name, q in _QUANTILES.items()]
 
 
 def _in_order(samples: "array[float]") -> "array[float]":

@@ -20,7 +20,7 @@ import msgsim as ms
 from msgsim.engine.handlers import LostHandler
 from msgsim.errors import AuditError, DeclarationError, HandlerError, UnknownName
 from msgsim.metrics import CATALOGUE, COUNTER, GAUGE, SAMPLE, STATISTICS, Record
-from msgsim.run import Run
+from msgsim.run import _OFFERED, Run
 
 SCENARIO = ms.Scenario(
     title="Orders",
@@ -156,6 +156,35 @@ def test_statistics_go_by_name(run: Run) -> None:
     assert run.stat("emails", "waiting_time", "max") == max(run.samples("emails", "waiting_time"))
     assert run.stat("emails", "sent", "total") == run.total("emails", "sent")
     assert run.stat("emails", "visible", "final") == run.final("emails", "visible")
+
+
+def test_all_statistics_of_a_metric_are_those_that_it_has_one_by_one(run: Run) -> None:
+    for entity, record in run.records.items():
+        for metric in CATALOGUE[record.table].values():
+            found = run.statistics(entity, metric.name)
+            assert list(found) == [name for name in STATISTICS if name in _OFFERED[metric.shape]]
+            for name, value in found.items():
+                alone = run.stat(entity, metric.name, name)
+                assert value == alone or (isnan(value) and isnan(alone))
+                assert type(value) is type(alone)
+    twin = "ApproximateNumberOfMessagesVisible"
+    assert run.statistics("emails", twin) == run.statistics("emails", "visible")
+    assert isinstance(run.statistics("emails", "sent")["total"], int)
+    with pytest.raises(UnknownName, match="no metric of queue 'emails' named 'seen'"):
+        run.statistics("emails", "seen")
+
+
+def test_all_statistics_of_a_group() -> None:
+    traffic = ms.Traffic(to="q", rate=2, groups=3)
+    desk = {"w": ms.Workers(queue="q", count=1, service_time=ms.Fixed(0.1))}
+    run = ms.simulate(ms.Scenario(queues={"q": ms.Queue()}, traffic={"t": traffic}, workers=desk), until=60, seed=1)
+    first, second, *_ = run.groups("q")
+    found = run.statistics("q", "sojourn_time", group=first)
+    assert found == {name: run.stat("q", "sojourn_time", name, group=first) for name in found}
+    assert found != run.statistics("q", "sojourn_time", group=second)
+    for metric in ("visible", "sent"):
+        with pytest.raises(UnknownName, match=f"q.{metric} is a"):
+            run.statistics("q", metric, group=first)
 
 
 # ---------------------------------------------------------------- what does not exist

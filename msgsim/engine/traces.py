@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from os import PathLike, fspath
-from statistics import median_low
 from typing import NamedTuple, TextIO
 
 from msgsim.errors import TraceError
@@ -270,6 +269,8 @@ def _in_order(name: str, rows: list[Row]) -> list[Row]:
 
 def _width(name: str, rows: list[Row]) -> float:
     """The median spacing; rounded to microseconds, milliseconds or seconds if that fits all stamps better."""
+    from statistics import median_low  # noqa: PLC0415 - few read traces
+
     median = median_low(after.seconds - before.seconds for before, after in pairwise(rows))
     if median < SHORTEST:
         raise TraceError(name, f"the median spacing is {median:g} [s]; allowed: {SHORTEST:g} or more")

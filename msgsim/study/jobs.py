@@ -1,6 +1,5 @@
 """Jobs: the single runs of a study, as they are sent to workers, and what comes back."""
 
-import sys
 from array import array
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -130,7 +129,7 @@ def kept(run: Run, terms: Terms) -> Outcome:
         found.update(own)
     series = {key: array("d", run.series(*key)[1]) for key in terms.series}
     return Outcome(
-        tuple((sys.intern(entity), sys.intern(measure)) for entity, measure in found),
+        tuple(found),
         array("d", found.values()),
         run.violations,
         run.times[:] if series else array("d"),

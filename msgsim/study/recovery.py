@@ -30,7 +30,7 @@ from msgsim.declare import check_number, plain
 from msgsim.errors import DeclarationError, UnknownName
 from msgsim.formats import count, duration
 from msgsim.metrics import SAMPLE, Metric
-from msgsim.run import Run, quantile
+from msgsim.run import Run, quantiles
 from msgsim.study.triggers import Trigger, triggers
 
 BACKLOGS: Mapping[str, tuple[str, ...]] = {
@@ -175,18 +175,21 @@ def derived_values(run: Run) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+def statistics_of(values: Sequence[float]) -> dict[str, float]:
+    """The statistics of samples by name, mean, p50, p90, p99, p99.9 and max, as a run has them; NaN of nothing."""
+    return {"mean": sum(values) / len(values) if values else nan, **quantiles(sorted(values))}
+
+
 def statistic_of(values: Sequence[float], statistic: str) -> float:
-    """A statistic of samples: mean, p50, p90, p99, p99.9 or max, as a run has it; NaN of nothing.
+    """One of them.
 
     Raises:
         UnknownName: samples do not have it.
     """
-    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
-    if statistic == "mean":
-        return sum(values) / len(values) if values else nan
-    if statistic not in shares:
-        raise UnknownName.among("statistic of samples", statistic, ["mean", *shares])
-    return quantile(sorted(values), shares[statistic])
+    found = statistics_of(values)
+    if statistic not in found:
+        raise UnknownName.among("statistic of samples", statistic, found)
+    return found[statistic]
 
 
 def recoveries(
