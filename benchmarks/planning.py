@@ -7,10 +7,11 @@ where the interval of the minimum itself is not clear of the limit. Below the mi
 these two it is a waste.
 
 The last question is a hard one: the 99 % quantile is 19.985 s at the minimum, the limit is 20, and with one worker more
-it is 19.0, so that ten runs of 900 s are sometimes too few to be sure of that either. It is left out of the goal.
+it is 19.0, so that ten runs of 900 s are sometimes too few to be sure of that either. There the planner takes more, up
+to forty, as it does by itself. `--most 10` shows what it does without.
 
-Ten replications of 900 s, after 150 s of warm-up. `--jobs 2` takes two processes; the numbers are the same.
-It takes ten minutes of CPU time.
+Ten replications of 900 s to begin with, after 150 s of warm-up. `--jobs 2` takes two processes; the numbers are the
+same. It takes a quarter of an hour of CPU time.
 """
 
 from argparse import ArgumentParser
@@ -29,7 +30,7 @@ from msgsim.study.objectives import Objective, parse
 
 SEEDS = 100
 WARM_UP, LENGTH, REPLICATIONS = 150.0, 900.0, 10
-MOST = 40
+CREW = 40
 """Workers that the planner may look at."""
 
 GOAL = 0.95
@@ -70,7 +71,7 @@ class Question:
     def truth(self) -> int:
         """The smallest number of workers that will do."""
         [term] = self.objective.terms
-        return next(servers for servers in range(1, MOST) if term.met_by(self.theory(servers)))
+        return next(servers for servers in range(1, CREW) if term.met_by(self.theory(servers)))
 
     def scenario(self) -> Scenario:
         """One worker, and the arrivals."""
@@ -82,13 +83,11 @@ class Question:
         )
 
 
-HARD = Question(3.0, 4.0, "p99(jobs.sojourn_time) < 20")
-
 QUESTIONS = (
     Question(1.4, 1.0, "mean(jobs.waiting_time) < 0.2"),
     Question(2.5, 2.0, "p90(jobs.waiting_time) < 2"),
     Question(4.0, 4.0, "mean(jobs.waiting_time) < 0.6"),
-    HARD,
+    Question(3.0, 4.0, "p99(jobs.sojourn_time) < 20"),
 )
 
 
@@ -107,18 +106,18 @@ class Answer:
     runs: int
 
 
-def answer(asked: tuple[int, int]) -> Answer:
-    """The planner's answer to a question, by the places of the question and the seed."""
-    place, seed = asked
+def answer(place: int, seed: int, most: int | None) -> Answer:
+    """The planner's answer to a question, by its place, with a seed."""
     question = QUESTIONS[place]
     found = plan(
         question.scenario(),
         find="workers.crew.count",
-        between=(1, MOST),
+        between=(1, CREW),
         such_that=question.objective,
         horizon=WARM_UP + LENGTH,
         warm_up=WARM_UP,
         replications=REPLICATIONS,
+        most=most,
         seed=seed,
         executor="sequential",
     )
@@ -154,15 +153,17 @@ class Row:
         )
 
 
-def table(seeds: int = SEEDS, jobs: int = 1, questions: Iterable[int] = range(len(QUESTIONS))) -> list[Row]:
+def table(
+    seeds: int = SEEDS, jobs: int = 1, questions: Iterable[int] = range(len(QUESTIONS)), most: int | None = None
+) -> list[Row]:
     """A row for each question; the same whatever the number of processes."""
-    asked = [(place, seed) for place in questions for seed in range(seeds)]
+    places = list(questions)
+    asked = [(place, seed, most) for place in places for seed in range(seeds)]
     if jobs == 1:
-        found = [answer(each) for each in asked]
+        found = [answer(*each) for each in asked]
     else:
         with ProcessPoolExecutor(jobs) as pool:
-            found = list(pool.map(answer, asked, chunksize=5))
-    places = dict.fromkeys(place for place, _ in asked)
+            found = list(pool.map(answer, *zip(*asked, strict=True), chunksize=5))
     return [Row(QUESTIONS[place], [each for each in found if each.question == place]) for place in places]
 
 
@@ -170,8 +171,9 @@ def main() -> None:
     parser = ArgumentParser(description="Compare the planner's answers with Erlang C.")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="of each question")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--most", type=int, help="replications of a value; as the planner has it if it is left out")
     options = parser.parse_args()
-    rows = table(options.seeds, options.jobs)
+    rows = table(options.seeds, options.jobs, most=options.most)
     print(f"{'':32}{'theory [s]':>16}{'true':>6}")
     heads = ("one less", "there", "min", "exact", "1 above", "below", "more")
     widths = (8, 8, 6, 8, 8, 8, 8)
@@ -179,9 +181,9 @@ def main() -> None:
     print("   right (95 %)          runs")
     for row in rows:
         print(row)
-    if options.seeds >= SEEDS:
+    if options.seeds >= SEEDS and options.most is None:
         for row in rows:
-            assert row.right.value >= GOAL or row.question == HARD, str(row)
+            assert row.right.value >= GOAL, str(row)
             assert not any(difference < 0 for difference in row.above), str(row)
 
 

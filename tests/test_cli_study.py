@@ -88,6 +88,13 @@ def test_values_are_written_as_in_a_file(written: str, path: str, values: list[A
     assert [type(value) for value in levels(ms.load(tiny), written)[1]] == [type(value) for value in values]
 
 
+def test_as_many_values_as_are_allowed_are_read(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msgsim.cli.levels.MOST_POINTS", 6)
+    assert levels(ms.load(tiny), "workers.w.count=1..6")[1] == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(DeclarationError, match="stands for 7 values; allowed: up to 6"):
+        levels(ms.load(tiny), "workers.w.count=1..7")
+
+
 def test_lists_of_lists_are_lists() -> None:
     assert split("x", "[1, 2],[3]") == ["[1, 2]", "[3]"]
     assert split("x", "") == [""]
@@ -446,7 +453,7 @@ def test_a_plan_without_an_answer_has_status_1(quiet: bool, tiny: str, capsys: C
         (["--between", "5..5"], "--between: (5, 5) is an empty range"),
         (["--between", "5..1"], "--between: (5, 1) is an empty range"),
         (["--between", "0..5"], "--find: workers.w.count: 0 is not allowed"),
-        (["--between", "1..2.5"], "--find: workers.w.count: 2.5 is neither a whole number nor a curve"),
+        (["--between", "1..2.5"], "--between: (1, 2.5) is not allowed: workers.w.count takes whole numbers"),
         (["--find", "workers.w.cuont"], "--find: no field of workers.w named 'cuont'; did you mean 'count'?"),
         (["--find", "queues.q.redrive"], "--find: queues.q.redrive: 1 is not a Redrive"),
         (["--such-that", "p99(q.nope) < 5"], "--such-that: p99(q.nope) < 5: no metric of queue 'q' named 'nope'"),
@@ -454,6 +461,8 @@ def test_a_plan_without_an_answer_has_status_1(quiet: bool, tiny: str, capsys: C
         (["--want", "best"], "--want: 'best' is not allowed; allowed: smallest, largest"),
         (["--tolerance", "0"], "--tolerance: 0.0 is not allowed; allowed: more than 0"),
         (["--replications", "1"], "--replications: 1 is not allowed; allowed: 2 or more (one has no interval)"),
+        (["--most", "9"], "--most: 9 is not allowed; allowed: 10 or more (at least as many as replications)"),
+        (["--most", "ten"], "Invalid value"),
         (["--warm-up", "mser5"], "--warm-up: 'mser5' would find another one for each value; allowed: seconds"),
         (["--confidence", "0"], "--confidence: 0.0 is not allowed"),
         (["--until", "-5"], "--until: '-5' is not a duration"),
@@ -476,10 +485,53 @@ def test_ctrl_c_ends_a_plan_that_goes_on_from_its_file(
         press_after(patch, 5)
         assert cli.main(command) == 130
     line = f"msgsim: interrupted; the same command goes on from {tmp_path / 'r.sqlite'}\n"
-    assert capsys.readouterr() == ("", line)
+    out, err = capsys.readouterr()
+    assert err == line
+    rows = [row.split() for row in out.splitlines()[:5]]
+    assert [(row[0], row[1], row[-1]) for row in rows[1:]] == [
+        ("1", "2", "interrupted"),
+        *((value, "1", "interrupted") for value in "234"),
+    ]
     with monkeypatch.context() as patch:
         press_after(patch, 7)  # of 12
         assert cli.main(command) == 0
+
+
+def test_what_an_interrupted_plan_tried_is_printed_and_written(
+    tiny: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = {kind: tmp_path / f"out.{kind}" for kind in ("json", "csv")}
+    options = ["--json", str(targets["json"]), "--csv", str(targets["csv"]), "--between", "1..40"]
+    command = ["plan", tiny, *FIND[:2], *options, "--such-that", "p99(q.sojourn_time) < 5", *FEW]
+    press_after(monkeypatch, 20)
+    assert cli.main(command) == 130
+    out, err = capsys.readouterr()
+    assert "Interrupted, and not decided. workers.w.count = 4 is the smallest value that was tried" in " ".join(
+        out.split()
+    )
+    kept = "with --results FILE what has finished is kept, and the same command goes on from there"
+    assert err == f"msgsim: interrupted; {kept}\n"
+    found = json.loads(targets["json"].read_text())
+    assert found["interrupted"]
+    assert (found["replications"], found["most"]) == (3, 12)
+    assert [trial["value"] for trial in found["table"]] == [1, 2, 4, 9, 19, 40]
+    assert len({line.rsplit(",", 4)[0] for line in targets["csv"].read_text().splitlines()[1:]}) == 6
+
+
+def test_ctrl_c_before_the_first_run_of_a_plan(tiny: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    press_after(monkeypatch, 0)
+    assert cli.main(["plan", tiny, *FIND, "--such-that", "cost < 500", *FEW]) == 130
+    assert capsys.readouterr().out == ""
+
+
+def test_the_most_replications_of_a_plan(tiny: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    wanted = ["--such-that", "mean(q.sojourn_time) < 0.4", "--json", str(path), "--quiet"]
+    assert cli.main(["plan", tiny, *FIND, *wanted, *FEW, "--most", "6"]) == 0
+    found = json.loads(path.read_text())
+    assert not found["interrupted"]
+    assert {trial["replications"] for trial in found["table"]} == {3, 6}
+    assert found["most"] == 6
 
 
 # ---------------------------------------------------------------- compare

@@ -25,6 +25,7 @@ ARGUMENTS = {
     "confidence": "--confidence",
     "find": "--find",
     "horizon": "--until",
+    "most": "--most",
     "n_jobs": "--jobs",
     "probe": "--probe",
     "replications": "--replications",

@@ -11,10 +11,11 @@ from msgsim.cli.levels import bounds
 from msgsim.cli.options import about, changed, named, outputs, write_all, write_json
 from msgsim.cli.studies import how, interrupted, kept, lengths, save
 from msgsim.cli.words import complain
-from msgsim.declare import check_number
 from msgsim.files import load
 from msgsim.study.experiment import REPLICATIONS, Experiment
-from msgsim.study.planner import SMALLEST, Plan, plan
+from msgsim.study.planner import SMALLEST, Plan, PlanInterrupted, plan
+from msgsim.study.rounds import rounds
+from msgsim.study.search import check_whole
 
 
 @app.command(name="plan")
@@ -28,6 +29,7 @@ def plan_command(
     want: str = SMALLEST,
     tolerance: float | None = None,
     replications: Annotated[int, Parameter(converter=whole)] = REPLICATIONS,
+    most: Annotated[int | None, Parameter(converter=whole)] = None,
     until: str | None = None,
     warm_up: str | None = None,
     seed: Annotated[int, Parameter(converter=whole)] = 0,
@@ -44,7 +46,7 @@ def plan_command(
 
     msgsim plan black-friday --find outboxes.ses.max_send_rate --between 14..100 --such-that "p99(emails.sojourn_time) < 5 min"
 
-    A value meets the objective if the whole confidence interval does. Exit status 1 if no value does.
+    A value meets the objective if the whole confidence interval does. Where the interval is on both sides of the limit the value gets more replications, up to --most. Exit status 1 if no value meets it.
 
     Args:
         name_or_file: a built-in example (see "msgsim examples"), or a TOML file.
@@ -53,12 +55,13 @@ def plan_command(
         such_that: the objective, such as "p99(emails.sojourn_time) < 60 and cost < 500".
         want: smallest or largest.
         tolerance: of what is no whole number, how close the answer must be. 1 % of the range if it is left out.
-        replications: independent runs of each value that is tried.
+        replications: independent runs of each value that is tried, to begin with.
+        most: runs of a value at most. Four times --replications if it is left out; with as many as --replications none gets more, and intervals are narrower, since each is looked at once.
         until: simulated time of each run: seconds, or 90m, 2h, 1d. The scenario's own horizon if it is left out.
         warm_up: leave what happens before out of means and quantiles: seconds, or 90m, 2h, 1d.
         seed: of the random numbers; same scenario and seed, same answer, whatever the number of jobs.
         changes: change a value of all runs, as PATH=VALUE. Can be given again; changes are made in order.
-        confidence: of the intervals.
+        confidence: of the intervals, after however many rounds.
         jobs: worker processes; 1 makes all runs in this one. One for each core if it is left out, and if it is worth it.
         results: keep each finished run in this SQLite file; the same plan goes on from there.
         json: write the answer and all values that were tried to this JSON file.
@@ -74,8 +77,9 @@ def plan_command(
     times = lengths(until, warm_up)
     del times["probe"]
     with named():
-        check_number("--replications", replications, low=2, integer=True, rule="one has no interval")
+        rounds(replications, most)
         experiment = Experiment(scenario, replications=replications, seed=seed)
+        check_whole(experiment, find, (low, high))
     with about("--find"):
         points = experiment.vary(find, list(dict.fromkeys((low, high)))).points()
     [objective] = read_objectives([such_that], [point.scenario for point in points], "--such-that")
@@ -89,11 +93,14 @@ def plan_command(
                 want=want,
                 confidence=confidence,
                 replications=replications,
+                most=most,
                 seed=seed,
                 tolerance=tolerance,
                 **times,
                 **how(jobs, results, quiet=quiet),
             )
+    except PlanInterrupted as error:
+        found = error.plan
     except KeyboardInterrupt:
         return interrupted(None, results)
     written, failure = write_all(
@@ -111,6 +118,8 @@ def plan_command(
     if failure is not None:
         raise failure
     found.study.audit()
+    if found.interrupted:
+        return interrupted(None, results)
     if found.value is not None:
         return FINE
     return complain(found.conclusion if quiet else f"--such-that: no value that was tried meets {objective}", NOT_MET)
@@ -123,6 +132,9 @@ def _as_dict(found: Plan) -> dict[str, Any]:
         "want": found.want,
         "such_that": str(found.objective),
         "confidence": found.confidence,
+        "replications": found.rounds[0],
+        "most": found.rounds[-1],
+        "interrupted": found.interrupted,
         "value": found.value,
         "monotone": found.monotone,
         "unsure": found.unsure,
@@ -130,6 +142,7 @@ def _as_dict(found: Plan) -> dict[str, Any]:
         "table": [
             {
                 "value": trial.value,
+                "replications": trial.replications,
                 "state": trial.state,
                 "terms": [{"term": str(term), **estimate_dict(estimate)} for term, estimate in trial.verdict.terms],
             }

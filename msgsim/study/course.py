@@ -1,6 +1,6 @@
 """An experiment under way: which runs are still to be made, and what becomes of each that comes back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,16 @@ class Course:
         experiment: with its warm-up.
         points: its design points.
         results: a file that keeps each finished run.
+        known: runs that were made before, by place of the point and replication: they are not made again.
     """
 
-    def __init__(self, experiment: "Experiment", points: list[Point], results: "str | PathLike[str] | None") -> None:
+    def __init__(
+        self,
+        experiment: "Experiment",
+        points: list[Point],
+        results: "str | PathLike[str] | None",
+        known: Mapping[tuple[int, int], Outcome] | None = None,
+    ) -> None:
         self._experiment = experiment
         self._points = points
         self._results = results
@@ -43,6 +50,8 @@ class Course:
         self._failed: tuple[Job, Failure] | None = None
         self._stopped = False
         self._wanted = experiment.replications
+        for (point, replication), outcome in (known or {}).items():
+            self._outcomes[point, replication] = self._shared(point, outcome)
 
     def through(self, executor: Any, n_jobs: int | None, progress: Progress | bool | None) -> Study:
         """Make all runs that are not there; see `Experiment.run`."""

@@ -1,5 +1,6 @@
 """A study in a page: estimates of what most ask for, at every design point."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,15 +46,22 @@ def _made(study: "Study", confidence: float) -> str:
     experiment = study.experiment
     parts = [
         counted(len(study.points), "design point"),
-        counted(experiment.replications, "replication"),
+        _replications(study),
         f"{duration(experiment.length)} each",
         f"seed {experiment.seed}",
         f"means with {100 * confidence:.4g} % confidence intervals",
     ]
     missing = len(study.points) * experiment.replications - len(study.outcomes)
-    if missing:
+    if study.interrupted and missing > 0:
         parts.append(f"interrupted, {counted(missing, 'run')} missing")
     return " · ".join(parts)
+
+
+def _replications(study: "Study") -> str:
+    """How many of each point; from the fewest to the most if a plan took more of some."""
+    most = study.experiment.replications
+    fewest = min(Counter(place for place, _ in study.outcomes).values(), default=most)
+    return counted(most, "replication") if study.interrupted or fewest == most else f"{fewest} to {most} replications"
 
 
 def _sections(study: "Study", keys: Sequence[Key], confidence: float) -> list[Section]:

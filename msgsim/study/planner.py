@@ -1,7 +1,7 @@
 """The inverse question: which value does it take, such that an objective holds?"""
 
-from collections.abc import Mapping, Sequence
-from math import floor, inf, isfinite, log, log10
+from collections.abc import Sequence
+from math import inf, isfinite, log
 from os import PathLike
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ from msgsim.scenario import Scenario
 from msgsim.study.course import Progress
 from msgsim.study.design import brief
 from msgsim.study.estimates import Estimate, as_confidence
-from msgsim.study.experiment import MSER5, Experiment
+from msgsim.study.experiment import MSER5, REPLICATIONS, Experiment
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.objectives import Objective, parse
 from msgsim.study.results import Study
+from msgsim.study.rounds import of_each, rounds
+from msgsim.study.search import Search, Trial, check_whole, first_met, looks_over
 from msgsim.study.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -26,44 +28,26 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = "smallest", "largest"
 
-LOOKS = 6
-"""Values over the whole range that are tried first: bisection alone would not see one that holds, and then fails."""
-
-WIDE = 10.0
-"""From this ratio of the bounds on, first looks are spread by ratio and not by difference."""
-
 WIDTH = 100
 """Of the conclusion as text [characters]."""
 
 FINE = 0.01
 """Of what is no whole number, the answer is found to within this share of the range."""
 
-
 FAR = 2000.0
 """Beyond the logarithm of any ratio of two floats."""
 
 
-@attrs.frozen(kw_only=True)
-class Trial:
-    """A value that was tried.
+class PlanInterrupted(KeyboardInterrupt):
+    """Ctrl-C before there was an answer.
 
     Attributes:
-        value: of what is sought.
-        verdict: whether it meets the objective, with the estimates of its terms.
+        plan: as far as it got.
     """
 
-    value: float
-    verdict: Verdict
-
-    @property
-    def met(self) -> bool:
-        """Whether the whole confidence interval of each term meets the objective."""
-        return self.verdict.met
-
-    @property
-    def state(self) -> str:
-        """The same in words: "met", "not met", or "not sure" if the interval of a term is on both sides."""
-        return "met" if self.verdict.met else "not met" if self.verdict.missed else "not sure"
+    def __init__(self, plan: "Plan") -> None:
+        super().__init__(plan.conclusion)
+        self.plan = plan
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -77,8 +61,11 @@ class Plan:
         objective: what had to hold.
         value: the answer; None if no value that was tried meets the objective.
         table: every value that was tried, in order.
-        study: all runs.
-        confidence: of each interval.
+        study: all runs; values that took more rounds have more replications.
+        confidence: of what is said of each value, after however many rounds.
+        rounds: how many replications a value had after each round, as far as it took one. An interval is wide enough to
+            be looked at after each: its level is that of `study.estimate(..., confidence=plan.level)`.
+        interrupted: whether Ctrl-C came first; then `value` is the best answer among those that were tried.
     """
 
     find: str
@@ -89,6 +76,13 @@ class Plan:
     table: tuple[Trial, ...]
     study: Study
     confidence: float
+    rounds: tuple[int, ...]
+    interrupted: bool = False
+
+    @property
+    def level(self) -> float:
+        """The confidence of a single look at an interval, such that all of them together have `confidence`."""
+        return of_each(self.confidence, len(self.rounds))
 
     @property
     def scenario(self) -> Scenario:
@@ -128,7 +122,7 @@ class Plan:
     @property
     def unsure(self) -> list[float]:
         """Values that would be better answers, and of which these replications can't tell: more of them may."""
-        return [trial.value for trial in self.table if trial.state == "not sure" and self._is_better(trial.value)]
+        return [trial.value for trial in self._open()]
 
     def __repr__(self) -> str:
         return f"<Plan {self.find}={'none' if self.value is None else brief(self.value)}: {self.objective}>"
@@ -144,25 +138,20 @@ class Plan:
     @property
     def conclusion(self) -> str:
         """The answer in sentences."""
-        low, high = (brief(bound) for bound in self.between)
-        if self.value is None:
-            best = self.best
-            reasons = "; ".join(f"{term}: {estimate}" for term, estimate in best.verdict.lacking)
-            said = f"No value of {self.find} from {low} to {high} meets {self.objective}."
-            said += f" The best that was tried is {brief(best.value)}, with {reasons}."
-        else:
-            said = f"{self.find} = {brief(self.value)} is the {self.want} value from {low} to {high} such that "
-            said += f"{self.objective}: {'; '.join(map(str, self.estimates))}."
+        said = self._answer()
         if surprises := self._surprises():
             values = ", ".join(brief(value) for value in surprises)
             said += f" Beware: it is not monotone. Beyond the answer, {values} does not meet it; look at the curve."
-        if unsure := self.unsure:
-            values = ", ".join(brief(value) for value in unsure)
-            said += f" More replications may show that {values} will do."
+        if (unsure := self._open()) and not self.interrupted:
+            values = ", ".join(brief(trial.value) for trial in unsure)
+            most = max(trial.replications for trial in unsure)
+            said += (
+                f" With {most} replications, the most that were allowed, it could not be told whether {values} will do."
+            )
         return said
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Every value that was tried: value, state, and for each term its estimate and interval.
+        """Every value that was tried: value, replications, state, and for each term its estimate and interval.
 
         Raises:
             MissingExtra: pandas is not installed.
@@ -171,7 +160,11 @@ class Plan:
 
         rows = []
         for trial in self.table:
-            row: dict[str, Any] = {self.find: trial.value, "state": trial.state}
+            row: dict[str, Any] = {
+                self.find: trial.value,
+                "replications": trial.replications,
+                "state": trial.state,
+            }
             for term, estimate in trial.verdict.terms:
                 name = f"{term.statistic}({term.entity}.{term.metric})"
                 row |= {name: estimate.value, f"{name} low": estimate.low, f"{name} high": estimate.high}
@@ -196,6 +189,29 @@ class Plan:
             return True
         return value < self.value if self.want == SMALLEST else value > self.value
 
+    def _open(self) -> list[Trial]:
+        """Trials of values that would be better answers, and of which more replications may tell."""
+        return [trial for trial in self.table if trial.is_open and self._is_better(trial.value)]
+
+    def _answer(self) -> str:
+        """The answer in a sentence or two."""
+        low, high = (brief(bound) for bound in self.between)
+        among = f"value from {low} to {high}"
+        if self.interrupted:
+            among = f"value that was tried from {low} to {high}"
+        said = "Interrupted, and not decided. " if self.interrupted else ""
+        if self.value is not None:
+            said += f"{self.find} = {brief(self.value)} is the {self.want} {among} such that "
+            return f"{said}{self.objective}: {'; '.join(map(str, self.estimates))}."
+        if self.interrupted:
+            if not any(trial.finished for trial in self.table):
+                return "Interrupted before any value could be judged."
+            return f"{said}No value of {self.find} that was tried meets {self.objective}."
+        best = self.best
+        reasons = "; ".join(f"{term}: {estimate}" for term, estimate in best.verdict.lacking)
+        said = f"No value of {self.find} from {low} to {high} meets {self.objective}."
+        return f"{said} The best that was tried is {brief(best.value)}, with {reasons}."
+
     def _surprises(self) -> list[float]:
         """Values on the far side of the answer that surely do not meet the objective."""
         if self.value is None:
@@ -203,17 +219,18 @@ class Plan:
         return [
             trial.value
             for trial in self.table
-            if trial.value != self.value and not self._is_better(trial.value) and trial.verdict.missed
+            if trial.value != self.value and not self._is_better(trial.value) and trial.missed
         ]
 
     def _heads(self) -> list[str]:
         terms = [f"{term.statistic}({term.entity}.{term.metric})" for term in self.objective.terms]
-        return [self.find, *terms, str(self.objective) if len(terms) == 1 else "all of them"]
+        return [self.find, "runs", *terms, str(self.objective) if len(terms) == 1 else "all of them"]
 
     def _cells(self) -> list[list[str]]:
         return [
             [
                 brief(trial.value),
+                str(trial.replications),
                 *(str(estimate).partition(" (")[0] for estimate in trial.verdict.estimates),
                 ("-> " if trial.value == self.value else "") + trial.state,
             ]
@@ -231,7 +248,8 @@ def plan(
     confidence: float = 0.95,
     horizon: float | None = None,
     warm_up: float | str | None = None,
-    replications: int = 10,
+    replications: int = REPLICATIONS,
+    most: int | None = None,
     seed: int = 0,
     tolerance: float | None = None,
     executor: Any = None,
@@ -245,6 +263,11 @@ def plan(
     range come first; then bisection between the first one that meets it and its neighbour that does not. All values
     have the same random numbers, so that chance does not decide between neighbours.
 
+    Where an interval is on both sides of the limit, and the answer depends on it, the value gets twice as many
+    replications, and again, until it is clear or there are `most`. Who looks again is wrong more often: so intervals
+    are wider, such that they hold with `confidence` after however many rounds (see `study.rounds`). With `most` equal
+    to `replications` there is one round, and intervals are as wide as those of an experiment.
+
     Args:
         scenario: what takes part.
         find: the path of a number, such as `workers.mailers.count`, `queues.emails.visibility_timeout`,
@@ -252,10 +275,11 @@ def plan(
         between: lowest and highest value; whole numbers if both are.
         such_that: the objective, such as "p99(emails.sojourn_time) < 60".
         want: "smallest", or "largest": the highest spike that the system survives.
-        confidence: of each interval.
+        confidence: of what is said of each value, after however many rounds.
         horizon: of each run [s]; None for the scenario's own.
         warm_up: what happens before is left out of means and quantiles [s]; None for the scenario's own.
-        replications: independent runs of each value.
+        replications: independent runs of each value in the first round.
+        most: replications of a value at most; None for four times as many as in the first round.
         seed: of all random streams.
         tolerance: of what is no whole number, how close the answer must be; None for 1 % of the range.
         executor: see `Experiment.run`.
@@ -267,6 +291,7 @@ def plan(
         The plan; its `value` is None if no value that was tried meets the objective.
 
     Raises:
+        PlanInterrupted: Ctrl-C, or `progress` returned False; it has the plan as far as it got.
         UnknownName: the path, or something in the objective, does not exist.
         DeclarationError: an argument is not allowed, or a value is not at that path.
         StudyError: a run failed, or workers die.
@@ -282,107 +307,37 @@ def plan(
     finest = 1 if whole else (high - low) * FINE if tolerance is None else float(plain(tolerance))
     if warm_up == MSER5:
         raise DeclarationError("warm_up", "'mser5' would find another one for each value; allowed: seconds")
-    experiment = Experiment(scenario, horizon=horizon, warm_up=warm_up, replications=replications, seed=seed).vary(
-        find, [low, high]
-    )
-    if experiment.replications < 2:  # noqa: PLR2004 - one value has no interval
-        raise DeclarationError("replications", "1 gives no interval; allowed: 2 or more")
-    objective = parse(such_that).check(experiment.points()[-1].scenario)
-    search = _Search(
-        attrs.evolve(experiment, factors={}),
-        find,
-        objective,
-        confidence,
-        {"executor": executor, "n_jobs": n_jobs, "progress": progress, "results": results},
-    )
-    looks = _looks(low, high, finest, whole=whole)
-    search.look(looks)
-    value = _first(search, looks if want == SMALLEST else looks[::-1], finest, whole=whole)
-    return Plan(
-        find=find,
-        between=(low, high),
-        want=want,
-        objective=objective,
-        value=value,
-        table=tuple(Trial(value=each, verdict=search.verdicts[each]) for each in sorted(search.verdicts)),
-        study=search.study(),
-        confidence=confidence,
-    )
+    sizes = rounds(replications, most)
+    experiment = Experiment(scenario, horizon=horizon, warm_up=warm_up, replications=replications, seed=seed)
+    check_whole(experiment, find, (low, high))
+    objective = parse(such_that).check(experiment.vary(find, [low, high]).points()[-1].scenario)
+    how = {"executor": executor, "n_jobs": n_jobs, "progress": progress, "results": results}
+    search = Search(experiment, find, objective, sizes, confidence, how)
+    looks = looks_over(low, high, finest, whole=whole)
 
-
-class _Search:
-    """Values that have been looked at."""
-
-    def __init__(
-        self,
-        experiment: Experiment,
-        find: str,
-        objective: Objective,
-        confidence: float,
-        how: Mapping[str, Any],
-    ) -> None:
-        self._experiment = experiment
-        self._find = find
-        self._objective = objective
-        self._confidence = confidence
-        self._how = how
-        self._studies: list[Study] = []
-        self.verdicts: dict[float, Verdict] = {}
-
-    def look(self, values: Sequence[float]) -> None:
-        """Look at some values that are new."""
-        study = self._experiment.vary(self._find, list(values)).run(**self._how)
-        if study.interrupted:
-            raise KeyboardInterrupt
-        self._studies.append(study)
-        verdicts = study.judge(self._objective, confidence=self._confidence)
-        self.verdicts.update(zip(values, verdicts, strict=True))
-
-    def met(self, value: float) -> bool:
-        """Whether a value that is new meets the objective."""
-        self.look([value])
-        return self.verdicts[value].met
-
-    def study(self) -> Study:
-        """All runs as one study, in the order of values."""
-        parts = [
-            (point.levels[self._find], point, study, place)
-            for study in self._studies
-            for place, point in enumerate(study.points)
-        ]
-        parts.sort(key=lambda part: part[0])
-        outcomes = {
-            (place, replication): outcome
-            for place, (_, _, study, before) in enumerate(parts)
-            for (point, replication), outcome in study.outcomes.items()
-            if point == before
-        }
-        values = [value for value, *_ in parts]
-        return Study(
-            experiment=self._experiment.vary(self._find, values),
-            points=tuple(point for _, point, *_ in parts),
-            outcomes=outcomes,
+    def made(value: float | None, *, interrupted: bool = False) -> Plan:
+        return Plan(
+            find=find,
+            between=(low, high),
+            want=want,
+            objective=objective,
+            value=value,
+            table=search.trials,
+            study=search.study(),
+            confidence=confidence,
+            rounds=sizes,
+            interrupted=interrupted,
         )
 
-
-def _first(search: _Search, looks: Sequence[float], finest: float, *, whole: bool) -> float | None:
-    """The first value, in the order of the looks, that meets the objective, by bisection before the first that does."""
-    place = next((place for place, value in enumerate(looks) if search.verdicts[value].met), None)
-    if place is None:
-        return None
-    good = looks[place]
-    if not place:
-        return good
-    bad = looks[place - 1]
-    while abs(good - bad) > finest:
-        middle = (good + bad) // 2 if whole else _rounded((good + bad) / 2, finest)
-        if middle in (good, bad):  # neighbours among floats: nothing is between them, however fine it is wanted
-            break
-        if search.met(middle):
-            good = middle
-        else:
-            bad = middle
-    return good
+    try:
+        search.look(looks)
+        value = first_met(search.met, looks if want == SMALLEST else looks[::-1], finest, whole=whole)
+    except KeyboardInterrupt:
+        if not search.trials:
+            raise
+        met = [trial.value for trial in search.trials if trial.met]
+        raise PlanInterrupted(made(met[0 if want == SMALLEST else -1] if met else None, interrupted=True)) from None
+    return made(value)
 
 
 def _range(find: str, between: object) -> tuple[float, float]:
@@ -396,22 +351,6 @@ def _range(find: str, between: object) -> tuple[float, float]:
     if not low < high:
         raise DeclarationError("between", f"{between!r} is an empty range; allowed: (lowest, highest)")
     return low, high
-
-
-def _looks(low: float, high: float, finest: float, *, whole: bool) -> list[float]:
-    """Values over a range, both ends among them; round ones, as far as that makes no difference."""
-    if low > 0 and high / low >= WIDE:
-        found = [low * (high / low) ** (step / (LOOKS - 1)) for step in range(LOOKS)]
-        inside = [round(value) if whole else float(f"{value:.3g}") for value in found[1:-1]]
-    else:
-        found = [low + (high - low) * step / (LOOKS - 1) for step in range(LOOKS)]
-        inside = [round(value) if whole else _rounded(value, finest) for value in found[1:-1]]
-    return sorted({low, high, *(value for value in inside if low < value < high)})
-
-
-def _rounded(value: float, finest: float) -> float:
-    """To the power of ten that is at most `finest`: of two values farther apart than that, the middle stays between."""
-    return round(value, -floor(log10(finest))) if 0 < finest < inf else value
 
 
 def _distance(verdict: Verdict) -> float:

@@ -41,7 +41,8 @@ class Study:
     Pickles, and holds no live object.
 
     Attributes:
-        experiment: as it was run; with the warm-up that was found, if one was to be.
+        experiment: as it was run; with the warm-up that was found, if one was to be. Of a plan, whose points may have
+            different numbers of replications, with the largest.
         points: the design points.
         outcomes: what is kept of each run, by place of the point and replication, in order.
         interrupted: whether runs are missing.

@@ -209,8 +209,20 @@ def test_a_combination_may_be_what_makes_a_value_possible(desk: ms.Scenario) -> 
 
 def test_too_many_points_are_refused(desk: ms.Scenario) -> None:
     experiment = ms.Experiment(desk).vary(COUNT, range(1, 1001)).vary("workers.w.poll_interval", range(1, 1001))
-    with pytest.raises(DeclarationError, match="1,000,000 design points"):
+    with pytest.raises(DeclarationError, match="1,000,000 design points; allowed: up to 100,000"):
         experiment.points()
+
+
+def test_as_many_points_as_are_allowed_are_made(desk: ms.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msgsim.study.experiment.MOST_POINTS", 6)
+    experiment = ms.Experiment(desk).vary(COUNT, [1, 2, 3]).compare(desk, {"queues.q.delay": 1.0})
+    assert len(experiment.points()) == 6
+    for seven in (
+        experiment.vary("queues.q.visibility_timeout", [9.0, 10.0]),
+        ms.Experiment(desk).vary(COUNT, range(1, 8)),
+    ):
+        with pytest.raises(DeclarationError, match="design points; allowed: up to 6"):
+            seven.points()
 
 
 def test_what_a_failed_run_leaves(desk: ms.Scenario) -> None:

@@ -1,12 +1,8 @@
-from collections.abc import Callable
-from math import nextafter
-from types import SimpleNamespace
-
 import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, StudyError, UnknownName
-from msgsim.study.planner import Plan, _first, _looks, _rounded
+from msgsim.study.planner import Plan, PlanInterrupted
 
 COUNT = "workers.w.count"
 SHORT = {"horizon": 200.0, "replications": 4, "executor": "sequential"}
@@ -23,7 +19,8 @@ def test_the_answer_is_the_smallest_value_that_meets_the_objective(desk: ms.Scen
     tried = {trial.value: trial for trial in plan.table}
     assert tried[plan.value].met
     assert plan.estimate.high < 5
-    assert plan.estimate == plan.study.estimate("q", "waiting_time.p99", {COUNT: plan.value})
+    assert plan.estimates == tried[plan.value].verdict.estimates == (plan.estimate,)
+    assert plan.estimate.value == plan.study.estimate("q", "waiting_time.p99", {COUNT: plan.value}).value
     below = tried[plan.value - 1]
     assert not below.met
     assert below.verdict.estimates[0].high >= 5
@@ -35,7 +32,7 @@ def test_the_answer_is_the_smallest_value_that_meets_the_objective(desk: ms.Scen
 
 
 def test_every_value_would_have_given_the_same_answer(desk: ms.Scenario) -> None:
-    plan = _plan(desk, "p99(q.waiting_time) < 5")
+    plan = _plan(desk, "p99(q.waiting_time) < 5", most=4)
     every = ms.Experiment(desk, horizon=200.0, replications=4).vary(COUNT, range(1, 13)).run("sequential")
     met = [verdict.point.levels[COUNT] for verdict in every.judge("p99(q.waiting_time) < 5") if verdict.met]
     assert plan.value == met[0]
@@ -61,28 +58,6 @@ def test_the_largest_value(desk: ms.Scenario) -> None:
     assert plan.monotone
     assert all(value > plan.value for value in plan.unsure)
     assert "is the largest value" in plan.conclusion
-
-
-@pytest.mark.parametrize(
-    ("between", "finest", "looks"),
-    [
-        ((5.0, 900.0), 4.0, [5.0, 14.1, 39.9, 113.0, 319.0, 900.0]),
-        ((0.0, 1.0), 0.01, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-        ((100.001, 100.002), 1e-5, [100.001, 100.0012, 100.0014, 100.0016, 100.0018, 100.002]),
-        ((-1.0, 2.0), 5.0, [-1.0, 0.0, 1.0, 2.0]),
-        ((-1e308, 1.7e308), float("inf"), [-1e308, 1.7e308]),
-        ((0.0, 5e-324), 0.0, [0.0, 5e-324]),
-    ],
-)
-def test_looks_are_at_round_numbers(between: tuple[float, float], finest: float, looks: list[float]) -> None:
-    assert _looks(*between, finest, whole=False) == looks
-
-
-@pytest.mark.parametrize("finest", [0.01, 0.3, 1.0, 4.0])
-def test_the_middle_of_what_is_far_enough_apart_stays_between(finest: float) -> None:
-    for step in range(200):
-        low, high = 0.017 * step, 0.017 * step + finest * 1.0001
-        assert low < _rounded((low + high) / 2, finest) < high
 
 
 def test_a_bound_may_be_the_answer(desk: ms.Scenario) -> None:
@@ -113,34 +88,13 @@ def test_the_best_of_a_limit_of_nothing(desk: ms.Scenario) -> None:
     assert plan.best.value == 1, "all are as far from the one term, and the first limit counts"
 
 
-class _Known:
-    """A search that knows for each value whether it meets the objective."""
-
-    def __init__(self, looks: list[float], met: Callable[[float], bool]) -> None:
-        self.met = met
-        self.tried = list(looks)
-        self.verdicts = {value: SimpleNamespace(met=met(value)) for value in looks}
-
-
-def _found(looks: list[float], met: Callable[[float], bool], finest: float = 1, *, whole: bool = True) -> float | None:
-    return _first(_Known(looks, met), looks, finest, whole=whole)  # type: ignore[arg-type]
-
-
-def test_bisection_ends_at_the_edge_of_what_meets_the_objective() -> None:
-    for edge in range(1, 41):
-        assert _found([1, 20, 40], lambda value, edge=edge: value >= edge) == edge  # type: ignore[misc]
-        assert _found([40, 20, 1], lambda value, edge=edge: value <= edge) == edge  # type: ignore[misc]
-    assert _found([1, 20, 40], lambda value: 10 <= value <= 25) == 10, "it holds, and then fails"
-    assert _found([1, 20, 40], lambda value: value in {1, 30, 40}) == 1
-    assert _found([1, 20, 40], lambda value: value == 30) is None
-    assert _found([0.0, 1.0], lambda value: value > 0.3, 0.01, whole=False) == pytest.approx(0.305, abs=0.006)
-
-
-def test_bisection_finer_than_floats_ends() -> None:
-    low = 0.5
-    high = nextafter(nextafter(low, 1), 1)
-    assert _found([low, high], lambda value: value > low, 1e-300, whole=False) == nextafter(low, 1)
-    assert _found([high, low], lambda value: value < high, 1e-300, whole=False) == nextafter(low, 1)
+@pytest.mark.parametrize("op", [">", ">="])
+def test_the_best_of_what_should_be_large_is_the_largest(op: str, desk: ms.Scenario) -> None:
+    plan = _plan(desk, f"mean(w.utilization) {op} 0.99", between=(2, 9), most=4)
+    assert plan.value is None
+    assert plan.best.value == 2
+    plan = _plan(desk, f"mean(q.waiting_time) {op} 1000 and mean(w.utilization) > 0.01", between=(1, 9), most=4)
+    assert plan.best.value == 1, "the worst term decides"
 
 
 def test_no_value_is_sure(desk: ms.Scenario) -> None:
@@ -185,9 +139,10 @@ def test_what_is_not_monotone_is_said() -> None:
 def test_what_more_replications_may_show(desk: ms.Scenario) -> None:
     estimates = ms.Experiment(desk, horizon=200.0, replications=4).vary(COUNT, [2]).run("sequential")
     value = estimates.estimate("q", "waiting_time.mean").value
-    plan = _plan(desk, f"mean(q.waiting_time) < {value * 1.02!r}")
+    plan = _plan(desk, f"mean(q.waiting_time) < {value * 1.02!r}", most=4)
     assert plan.unsure == [2]
-    assert "More replications may show that 2 will do" in plan.conclusion
+    said = "With 4 replications, the most that were allowed, it could not be told whether 2 will do."
+    assert said in plan.conclusion
     assert "not sure" in str(plan)
 
 
@@ -195,7 +150,7 @@ def test_frame(desk: ms.Scenario) -> None:
     plan = _plan(desk, "p99(q.waiting_time) < 5")
     frame = plan.to_pandas()
     assert list(frame.columns) == [
-        COUNT, "state", "p99(q.waiting_time)", "p99(q.waiting_time) low", "p99(q.waiting_time) high"
+        COUNT, "replications", "state", "p99(q.waiting_time)", "p99(q.waiting_time) low", "p99(q.waiting_time) high"
     ]  # fmt: skip
     assert len(frame) == len(plan.table)
 
@@ -203,7 +158,7 @@ def test_frame(desk: ms.Scenario) -> None:
 def test_all_runs_are_one_study(desk: ms.Scenario) -> None:
     plan = _plan(desk, "p99(q.waiting_time) < 5")
     assert [point.levels[COUNT] for point in plan.study.points] == [trial.value for trial in plan.table]
-    assert len(plan.study.outcomes) == 4 * len(plan.table)
+    assert len(plan.study.outcomes) == sum(trial.replications for trial in plan.table)
     again = ms.Experiment(desk, horizon=200.0, replications=4).vary(COUNT, [1]).run("sequential")
     assert again.values("q", "sojourn_time.p99") == plan.study.values("q", "sojourn_time.p99", {COUNT: 1})
 
@@ -217,9 +172,45 @@ def test_it_goes_on_from_a_file(desk: ms.Scenario, tmp_path: object) -> None:
     assert all(done == total for done, total in calls), "nothing was run again"
 
 
-def test_it_can_be_stopped(desk: ms.Scenario) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        _plan(desk, "p99(q.waiting_time) < 5", progress=lambda done, _total: done < 3)
+def _stopped(scenario: ms.Scenario, after: int, **more: object) -> Plan:
+    """A plan whose progress wants no more at some call: one before the first run, and one after each."""
+    calls = iter(range(1, after + 1))
+    with pytest.raises(PlanInterrupted) as raised:
+        _plan(scenario, "mean(q.waiting_time) < 0.5", between=(1, 6), progress=lambda *_: next(calls) < after, **more)
+    assert isinstance(raised.value, KeyboardInterrupt)
+    assert str(raised.value) == raised.value.plan.conclusion
+    return raised.value.plan
+
+
+def test_it_can_be_stopped_before_any_value_was_judged(desk: ms.Scenario) -> None:
+    plan = _stopped(desk, 9)
+    assert plan.interrupted
+    assert plan.value is None
+    assert [(trial.replications, trial.state) for trial in plan.table] == [(2, "interrupted")] * 2 + [
+        (1, "interrupted")
+    ] * 4
+    assert not any(trial.met or trial.missed or trial.is_open for trial in plan.table)
+    assert plan.conclusion == "Interrupted before any value could be judged."
+    assert plan.study.interrupted
+    assert "4 replications" in plan.study.summary()
+    assert "interrupted, 16 runs missing" in plan.study.summary()
+
+
+def test_it_can_be_stopped_on_the_way(desk: ms.Scenario) -> None:
+    """After the 24 runs of the first looks: in the middle of a second round."""
+    plan = _stopped(desk, 28)
+    assert plan.value is not None
+    assert [trial.finished for trial in plan.table] == [True] * 6
+    assert len(plan.study.outcomes) == 26
+    assert not plan.study.interrupted
+    assert "Interrupted, and not decided. workers.w.count = 5 is the smallest value that was tried" in plan.conclusion
+    assert "could not be told" not in plan.conclusion
+
+
+def test_it_can_be_stopped_before_there_is_anything_to_show(desk: ms.Scenario) -> None:
+    with pytest.raises(KeyboardInterrupt) as raised:
+        _plan(desk, "p99(q.waiting_time) < 5", progress=lambda *_: False)
+    assert raised.type is KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
@@ -235,7 +226,8 @@ def test_it_can_be_stopped(desk: ms.Scenario) -> None:
         ({"such_that": "p99(q.sojourn) < 3"}, UnknownName, "sojourn"),
         ({"such_that": "import os"}, DeclarationError, "objective"),
         ({"want": "cheapest"}, DeclarationError, "smallest, largest"),
-        ({"replications": 1}, DeclarationError, "gives no interval"),
+        ({"replications": 1}, DeclarationError, "one has no interval"),
+        ({"most": 3}, DeclarationError, "most: 3 is not allowed; allowed: 4 or more"),
         ({"confidence": 95}, DeclarationError, "confidence"),
         ({"tolerance": 0}, DeclarationError, "tolerance"),
         ({"warm_up": "mser5"}, DeclarationError, "for each value"),
