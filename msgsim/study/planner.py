@@ -91,7 +91,7 @@ class Plan:
         Raises:
             StudyError: there is no answer; says why.
         """
-        if self.value is None:
+        if self.value is None or self.interrupted:
             raise StudyError(self.conclusion)
         return self.study.experiment.scenario.vary(self.find, self.value)
 

@@ -151,6 +151,7 @@ def test_each_term_of_a_plan_has_its_own_colours(desk: ms.Scenario) -> None:
         such_that="max(q.visible) < 9 and total(q.expired) <= 0",
         horizon=200.0,
         replications=3,
+        most=3,
         executor="sequential",
     )
     waiting, expired = plan.plot().axes

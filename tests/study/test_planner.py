@@ -205,6 +205,8 @@ def test_it_can_be_stopped_on_the_way(desk: ms.Scenario) -> None:
     assert not plan.study.interrupted
     assert "Interrupted, and not decided. workers.w.count = 5 is the smallest value that was tried" in plan.conclusion
     assert "could not be told" not in plan.conclusion
+    with pytest.raises(StudyError, match="Interrupted, and not decided"):
+        _ = plan.scenario
 
 
 def test_it_can_be_stopped_before_there_is_anything_to_show(desk: ms.Scenario) -> None:

@@ -8,8 +8,9 @@ import msgsim as ms
 from msgsim.errors import DeclarationError
 from msgsim.study import executors
 from msgsim.study.jobs import Job, Outcome
+from msgsim.study.objectives import parse
 from msgsim.study.planner import Plan, PlanInterrupted
-from msgsim.study.search import check_whole, first_met, looks_over, rounded
+from msgsim.study.search import Search, check_whole, first_met, looks_over, rounded
 
 COUNT = "workers.w.count"
 MEASURE = ("q", "waiting_time.mean")
@@ -186,6 +187,17 @@ def test_what_more_replications_do_not_mend_takes_no_more(odd: float, desk: ms.S
     assert len(runs.made) == 4 * 6
     assert plan.unsure == []
     assert "could not be told" not in plan.conclusion
+
+
+def test_who_asks_twice_is_told_the_same(desk: ms.Scenario, runs: _Runs) -> None:
+    runs.replicate = _around({2: 10.0})
+    how = {"executor": "sequential", "n_jobs": None, "progress": None, "results": None}
+    experiment = ms.Experiment(desk, replications=4)
+    search = Search(experiment, COUNT, parse("mean(q.waiting_time) < 10"), (4, 8, 16), 0.95, how)
+    assert not search.met(2)
+    assert not search.met(2)
+    assert len(runs.made) == 16
+    assert [trial.replications for trial in search.trials] == [16]
 
 
 def test_no_value_will_do_and_some_might(desk: ms.Scenario, runs: _Runs) -> None:
