@@ -211,6 +211,38 @@ def test_the_plan_of_black_friday_takes_thirty_lines() -> None:
     assert "import" not in code
 
 
+@pytest.mark.slow
+def test_a_study_that_is_killed_goes_on_to_the_same_table(tmp_path: Path) -> None:
+    interrupted: Any = import_module("interrupted")
+    events = {interrupted.WORKER: 0.2, interrupted.STUDY: 0.5}
+    account = interrupted.made(tmp_path, [events, {}], runs=50, seed=3)
+    assert account.table.decode() == interrupted.experiment(50).run("sequential").to_csv()
+    assert list(account.lost) == [f"{event} (1)" for event in events]
+    assert account.again == sum(account.lost.values())
+    assert f"{account.again} made again" in str(account)
+
+
+def test_a_saved_run_that_is_made_again_is_noticed(tmp_path: Path) -> None:
+    interrupted: Any = import_module("interrupted")
+    results = tmp_path / "study.sqlite"
+    declared = interrupted.experiment(20)
+    declared.run("sequential", results=results)
+    done = interrupted.saved(results)
+    assert done == {(workers, replication) for workers in range(2, 12) for replication in range(2)}
+    with pytest.raises(AssertionError, match=r"\(2, 1\) had been saved, and was made again"):
+        interrupted.lost_in(["made 2 1"], done, done, results)
+    (tmp_path / "study.sqlite.copy").write_bytes(results.read_bytes())
+    lines = [f"made {workers} {replication}" for workers, replication in done]
+    with pytest.raises(AssertionError, match=r"\(3, 0\) had been saved, and was made again"):
+        interrupted.lost_in([*lines, interrupted.WORKER, "made 3 0"], set(), done, results)
+    stopped = ["made 2 0", "made 2 1", interrupted.WORKER, interrupted.CTRL_C, "made 2 1"]
+    (tmp_path / "study.sqlite.copy").unlink()
+    interrupted.experiment(10).run("sequential", results=f"{results}.copy")
+    begun = [f"made {workers} 0" for workers in range(3, 12)]
+    lost = interrupted.lost_in([*begun, *stopped], set(), done - {(2, 1)}, results)
+    assert lost == {interrupted.WORKER: 1, interrupted.CTRL_C: 1}
+
+
 def test_studies_cost_little_and_are_the_same_whoever_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
     studies: Any = import_module("studies")
     monkeypatch.setattr(studies, "JOBS", 1)
