@@ -1,4 +1,4 @@
-"""A study that is interrupted again and again has the same table as one that ran through, and no run is made twice.
+"""A study that is killed again and again has the same table as one that ran through, and nothing saved is made twice.
 
 `python benchmarks/interrupted.py` makes a study of 1,000 short runs by two worker processes, in one go. Then it makes
 the same in three sessions with one results file: in the first a worker process is killed, and later Ctrl-C reaches all

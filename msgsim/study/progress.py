@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter
+
+from msgsim.errors import DeclarationError
 
 Report = Callable[[int, int], bool | None]
 """Called with the runs that are done and those that are wanted; returning False ends the study there."""
@@ -22,6 +24,24 @@ def quietly() -> Iterator[Report]:
 def reporting(progress: Report) -> Iterator[Report]:
     """A function of the user's own."""
     yield progress
+
+
+def shown(progress: Report | bool | None) -> AbstractContextManager[Report]:
+    """A context in which progress is reported as was asked for.
+
+    Args:
+        progress: True for a bar; a function of the user's own; None or False for silence.
+
+    Raises:
+        DeclarationError: it is none of these.
+    """
+    if progress is True:
+        return bar()
+    if progress is None or progress is False:
+        return quietly()
+    if not callable(progress):
+        raise DeclarationError("progress", f"{progress!r} is not a function of the runs done and wanted")
+    return reporting(progress)
 
 
 @contextmanager
