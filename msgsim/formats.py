@@ -1,7 +1,9 @@
 """Numbers in words: counts, rates, shares and durations as a reader wants them, with their units."""
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
+from typing import Any
 
 from msgsim.declare import DAY, HOUR, MINUTE
 
@@ -48,6 +50,19 @@ def counted(value: float, noun: str, plural: str = "") -> str:
     ('1 message', '2 replies')
     """
     return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def finite(data: Any) -> Any:
+    """Plain data as JSON has it: None for numbers that are not finite, lists for tuples.
+
+    >>> finite({"a": (1, float("inf"))})
+    {'a': [1, None]}
+    """
+    if isinstance(data, float):
+        return data if isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {key: finite(value) for key, value in data.items()}
+    return [finite(value) for value in data] if isinstance(data, (list, tuple)) else data
 
 
 def share(value: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cyclopts import CycloptsError
 
-from msgsim.cli import check, compare, cost, outbox, plan, run, study  # noqa: F401 - each adds its commands, in the order of the help
+from msgsim.cli import check, compare, cost, explain, outbox, plan, recover, run, study  # noqa: F401 - each adds its commands, in the order of the help
 from msgsim.cli.app import BAD_INPUT, FINE, INTERRUPTED, OUR_BUG, app
 from msgsim.cli.words import complain, discard, in_words, warnings_in_a_line
 from msgsim.errors import AuditError, MsgsimError

@@ -1,9 +1,11 @@
 """Options that several commands have: durations, changes, files to write."""
 
+import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from io import StringIO
 from json import dumps
 from os.path import realpath
 from pathlib import Path
@@ -27,6 +29,7 @@ ARGUMENTS = {
     "horizon": "--until",
     "most": "--most",
     "n_jobs": "--jobs",
+    "patience": "--patience",
     "probe": "--probe",
     "replications": "--replications",
     "seed": "--seed",
@@ -168,6 +171,19 @@ def _why_not(path: str, taken: dict[str, str]) -> str:
             return ""
     except (OSError, ValueError) as error:
         return f"cannot be written: {getattr(error, 'strerror', None) or error}"
+
+
+def write_rows(path: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table as CSV.
+
+    Raises:
+        OSError: the path cannot be written; nothing is left half written.
+    """
+    sink = StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(rows)
+    write_whole(path, sink.getvalue())
 
 
 def write_json(targets: Mapping[str, str], content: Any) -> None:

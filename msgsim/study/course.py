@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from msgsim.errors import DeclarationError, StudyError
+from msgsim.errors import StudyError
 from msgsim.study.design import Point, repeated
 from msgsim.study.executors import run_all
 from msgsim.study.identity import filed
 from msgsim.study.jobs import Failure, Job, Outcome
 from msgsim.study.measures import Key
+from msgsim.study.progress import shown
 from msgsim.study.results import Study
 from msgsim.study.store import ResultsFile
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from msgsim.study.experiment import Experiment
 
 Progress = Callable[[int, int], bool | None]
@@ -93,7 +92,7 @@ class Course:
         ]
         total = wanted * len(self._points)
 
-        with _shown(progress) as report:
+        with shown(progress) as report:
 
             def save(job: Job, outcome: Outcome | Failure) -> bool:
                 if isinstance(outcome, Outcome):
@@ -158,16 +157,3 @@ class Course:
             outcomes=dict(sorted(self._outcomes.items())),
             interrupted=len(self._outcomes) < wanted,
         )
-
-
-def _shown(progress: Progress | bool | None) -> "AbstractContextManager[Progress]":
-    """A context in which progress is reported as was asked for."""
-    from msgsim.study.progress import bar, quietly, reporting  # noqa: PLC0415 - `rich` where a bar is wanted
-
-    if progress is True:
-        return bar()
-    if progress is None or progress is False:
-        return quietly()
-    if not callable(progress):
-        raise DeclarationError("progress", f"{progress!r} is not a function of the runs done and wanted")
-    return reporting(progress)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from math import inf, isfinite, isnan, nan
+from textwrap import fill
+from typing import Any
 
 import attrs
 
@@ -13,7 +15,7 @@ from msgsim.engine.curves import Constant, RateCurve
 from msgsim.engine.traffic import Traffic
 from msgsim.engine.workers import Workers
 from msgsim.errors import DeclarationError
-from msgsim.formats import counted, duration, share, significant
+from msgsim.formats import counted, duration, finite, share, significant
 from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.study.closed_forms import GGc, MMc, fluid_drain
@@ -23,6 +25,9 @@ from msgsim.study.triggers import Reach
 
 MARKOVIAN, GENERAL, FLUID = "M/M/c", "G/G/c", "fluid"
 FORMS = (MARKOVIAN, GENERAL, FLUID)
+
+WIDTH = 100
+"""Of the reasons as text [characters]."""
 
 MOST_TRIGGERS = 5
 """So many spikes and outages have lines of their own."""
@@ -79,12 +84,22 @@ class Explanation:
     lines: Sequence[Line]
     ignored: Sequence[str]
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data; None is what is not finite."""
+        lines = [{"quantity": line.quantity, "simulated": line.simulated, **line.forms} for line in self.lines]
+        basis = attrs.asdict(self, filter=lambda attribute, _: attribute.name != "lines")
+        found: dict[str, Any] = finite({**basis, "lines": lines})
+        return found
+
     def __repr__(self) -> str:
         return f"<Explanation of {self.queue}: {len(self.lines)} numbers, {len(self.ignored)} reasons>"
 
     def __str__(self) -> str:
         table = as_text(("", "simulated", *FORMS), list(self._rows()))
-        ignored = [f"- {each}" for each in self.ignored] or ["- nothing that the run had"]
+        ignored = [
+            fill(f"- {each}", WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+            for each in self.ignored or ["nothing that the run had"]
+        ]
         return "\n".join([self._title(), "", table, "", "What the closed forms leave out:", *ignored])
 
     def _repr_html_(self) -> str:
@@ -316,8 +331,20 @@ class _Comparison:
             yield f"polls are short: a worker without work looks again only after {duration(max(slow))}"
         if any(pool.handler is not None for pool in pools):
             yield "a Python function handles messages: what it takes beyond the declared service time is not known"
+        for name, refused in self._throttled().items():
+            yield (
+                f"{name} throttled {counted(refused, 'recipient')}: workers may not send as fast as they can, and what "
+                f"is refused comes again"
+            )
         if any(pool.on_refusal != "return" for pool in pools):
             yield "workers try refused actions again, which takes them time beyond the service"
+
+    def _throttled(self) -> dict[str, float]:
+        """What outboxes refused of what these workers, or others, sent."""
+        actions = [action for pool in self.pools.values() for action in pool.on_success]
+        names = dict.fromkeys(name for action in actions for name in self.reach.targets(action))
+        found = {name: self.run.total(name, "throttled") for name in names if name in self.scenario.outboxes}
+        return {name: refused for name, refused in found.items() if refused}
 
     def _of_run(self) -> Iterator[str]:
         run, name = self.run, self.name

@@ -13,16 +13,18 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from html import escape
 from math import fsum, inf, nan
+from typing import Any
 
 import attrs
 
 from msgsim.declare import as_float, as_int, check_number
 from msgsim.errors import DeclarationError
-from msgsim.formats import counted, duration, share, significant
+from msgsim.formats import counted, duration, finite, share, significant
 from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
-from msgsim.study.recovery import NOTABLE
+from msgsim.study.progress import Report, shown
+from msgsim.study.recovery import NOTABLE, Recovery, recoveries
 from msgsim.study.triggers import Trigger, triggers, without_triggers
 
 RETURNS = "returns"
@@ -55,6 +57,7 @@ class Trial:
         remaining: until it would be normal at that pace [s]; 0 if it is, infinite if it does not fall.
         work: deliveries per message that is sent, and `twin_work` without the triggers; 1 is the least.
         lost: share of what is sent that is dead-lettered or expires, and `twin_lost` without the triggers.
+        recoveries: from each trigger that goes away: how long the backlog took to drain, and how high it was.
     """
 
     replication: int
@@ -68,6 +71,7 @@ class Trial:
     twin_work: float
     lost: float
     twin_lost: float
+    recoveries: Sequence[Recovery] = ()
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -94,6 +98,11 @@ class Prognosis:
     def count(self, state: str) -> int:
         """How many replications ended in a state."""
         return sum(trial.state == state for trial in self.trials)
+
+    @property
+    def drain_time(self) -> float:
+        """The longest that the backlog took after a trigger in any replication [s]; infinite if it did not drain."""
+        return max((each.drain_time for trial in self.trials for each in trial.recoveries), default=nan)
 
     def __repr__(self) -> str:
         return f"<Prognosis of {self.queue}: {self.state}>"
@@ -141,6 +150,11 @@ class Metastability:
         """The worst of its queues'."""
         return max((each.state for each in self.queues.values()), key=STATES.index)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data; None is what is not finite."""
+        queues = [{"state": each.state, **attrs.asdict(each)} for each in self.queues.values()]
+        return {"state": self.state, "queues": finite(queues)}
+
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {each.state}" for name, each in self.queues.items())
         return f"<Metastability: {states}>"
@@ -162,6 +176,7 @@ def metastability(
     probe: float | None = None,
     replications: int = 3,
     patience: float = 4.0,
+    progress: Report | bool | None = None,
 ) -> Metastability:
     """Find out whether queues come back to normal once spikes, steps and outages are over.
 
@@ -182,12 +197,14 @@ def metastability(
         probe: time between readings, at most a fortieth of `until` [s]; None for a hundredth, at most 60 s.
         replications: how many of each.
         patience: how many times as long to look, 1 to 1,000.
+        progress: True shows a bar; or a function that is called with the runs done and wanted.
 
     Returns:
         A prognosis for each queue that has workers and is reached by a trigger.
 
     Raises:
         DeclarationError: an argument is not allowed, or nothing goes away that disturbs a queue with workers.
+        KeyboardInterrupt: `progress` says that it ends here.
 
     Cost: two runs for each replication, each up to `patience` times as long after the triggers.
     """
@@ -202,35 +219,41 @@ def metastability(
     calm = without_triggers(scenario)
     ends: dict[str, float] = {}
     trials: dict[str, list[Trial]] = {name: [] for name in watched}
-    for replication in range(as_int(replications)):
-        pair = [
-            Simulation(
-                each,
-                seed=seed,
-                warm_up=warm_up,
-                probe=first.probe_interval,
-                horizon=horizon,
-                replication=replication,
-            )
-            for each in (scenario, calm)
-        ]
-        for look in looks:
-            run, twin = (_until(simulation, look) for simulation in pair)
-            found = {
-                name: _judge(run, twin, name, gone=some[-1].end, last=look == looks[-1])
-                for name, some in watched.items()
-            }
-            if all(trial.state in (RETURNS, OVERLOADED) for trial in found.values()):
-                break
-        for name, trial in found.items():
-            trials[name].append(trial)
-            ends[name] = max(look, ends.get(name, 0.0))
+    wanted = as_int(replications)
+    with shown(progress) as report:
+        for replication in range(wanted):
+            if report(2 * replication, 2 * wanted) is False:
+                raise KeyboardInterrupt
+            terms = {"seed": seed, "warm_up": warm_up, "probe": first.probe_interval, "horizon": horizon}
+            pair = [Simulation(each, **terms, replication=replication) for each in (scenario, calm)]
+            look, found = _looked(pair, looks, watched)
+            for name, trial in found.items():
+                trials[name].append(trial)
+                ends[name] = max(look, ends.get(name, 0.0))
     return Metastability(
         {
             name: Prognosis(queue=name, gone=some[-1].end, until=ends[name], trials=tuple(trials[name]))
             for name, some in watched.items()
         }
     )
+
+
+def _looked(
+    pair: Sequence[Simulation], looks: Sequence[float], watched: Mapping[str, Sequence[Trigger]]
+) -> tuple[float, dict[str, Trial]]:
+    """Run a scenario and its twin until it is clear what becomes of all queues, or to the last look.
+
+    Returns:
+        How far they were run [s], and what they showed.
+    """
+    for look in looks:
+        run, twin = (_until(simulation, look) for simulation in pair)
+        found = {
+            name: _judge(run, twin, name, gone=some[-1].end, last=look == looks[-1]) for name, some in watched.items()
+        }
+        if all(trial.state in (RETURNS, OVERLOADED) for trial in found.values()):
+            break
+    return look, found
 
 
 def _until(simulation: Simulation, look: float) -> Run:
@@ -317,6 +340,7 @@ def _judge(run: Run, twin: Run, queue: str, *, gone: float, last: bool) -> Trial
         twin_work=twin_work,
         lost=lost,
         twin_lost=twin_lost,
+        recoveries=tuple(each for each in recoveries(run, queue) if not each.trigger.lasting),
     )
 
 

@@ -60,7 +60,7 @@ class Reach:
         for name, queue in scenario.queues.items():
             self._next[name] = [] if queue.redrive is None else [queue.redrive.to]
         for pool in scenario.workers.values():
-            self._next[pool.queue] += [target for action in pool.on_success for target in self._targets(action)]
+            self._next[pool.queue] += [target for action in pool.on_success for target in self.targets(action)]
         for name, outbox in scenario.outboxes.items():
             sets = outbox.configuration_sets.values()
             self._next[name] = [destination.topic for each in sets for destination in each.events]
@@ -84,7 +84,8 @@ class Reach:
                     ahead.append(target)
         return reached
 
-    def _targets(self, action: Action) -> Iterator[str]:
+    def targets(self, action: Action) -> Iterator[str]:
+        """The entities to which an action passes something on."""
         if isinstance(action, SendEmail):
             yield action.outbox
         elif isinstance(action, Publish):
@@ -93,7 +94,7 @@ class Reach:
             yield action.queue
         elif isinstance(action, Join):
             for each in self._joins[action.name].then:
-                yield from self._targets(each)
+                yield from self.targets(each)
 
 
 def triggers(scenario: Scenario, until: float) -> dict[str, list[Trigger]]:

@@ -1,6 +1,8 @@
+import json
 from math import inf, isnan
 from typing import Any
 
+import attrs
 import pytest
 
 import msgsim as ms
@@ -163,7 +165,31 @@ def test_where_there_is_no_steady_state_the_beginning_does_not_matter() -> None:
 def test_what_the_forms_leave_out_is_named(given: ms.Scenario, reason: str) -> None:
     made = explained(given)
     assert any(reason in each for each in made.ignored), made.ignored
-    assert f"- {next(each for each in made.ignored if reason in each)}" in str(made)
+    assert f"- {next(each for each in made.ignored if reason in each)}" in " ".join(str(made).split())
+    assert max(map(len, str(made).splitlines())) <= 100
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_what_an_outbox_throttles_is_named(joined: bool) -> None:
+    email = ms.SendEmail(outbox="ses")
+    action = ms.Join("both", parts=["w"], then=[email]) if joined else email
+    given = scenario(1, on_success=[action])
+    assert not any("throttled" in each for each in explained(given).ignored)
+    limited = attrs.evolve(given, outboxes={"ses": ms.Outbox(max_send_rate=0.5)})
+    run = ms.simulate(limited, until=200)
+    said = f"ses throttled {run.total('ses', 'throttled'):,.0f} recipients: workers may not send as fast"
+    assert any(each.startswith(said) for each in explain(run, "q").ignored)
+
+
+def test_explanations_are_plain_data() -> None:
+    made = explained(scenario(5, count=ms.Steps([(0, 2), (100, 2)])), 200, 0)
+    found = made.to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert (found["queue"], found["servers"], found["ignored"]) == ("q", 2.0, list(made.ignored))
+    lines = {line["quantity"]: line for line in found["lines"]}
+    assert lines["utilization"]["simulated"] == made.lines[0].simulated
+    assert lines["mean waiting_time"][MARKOVIAN] is None, "infinite"
+    assert FLUID not in lines["mean waiting_time"]
 
 
 def test_a_run_without_a_warm_up_begins_empty() -> None:

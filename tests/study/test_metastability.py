@@ -1,4 +1,5 @@
-from math import isnan
+import json
+from math import inf, isnan
 from typing import Any
 
 import attrs
@@ -18,6 +19,7 @@ from msgsim.study.metastability import (
     _grows,
     metastability,
 )
+from msgsim.study.recovery import recoveries
 
 SPIKE = ms.Spike(at=300, height=10, hold=60)
 
@@ -164,6 +166,55 @@ def test_same_seed_same_verdict() -> None:
     first, second = (judged(trap(), seed=5, patience=1) for _ in range(2))
     assert first == second
     assert judged(trap(), seed=6, patience=1) != first
+
+
+# ---------------------------------------------------------------- what the triggers did
+
+
+def test_each_trial_knows_what_each_trigger_did() -> None:
+    twice = ms.Spike(at=100, height=10, hold=20) + ms.Spike(at=500, height=10, hold=30)
+    growth = ms.Ramp(start=200, end=300, from_rate=0, to_rate=0.1)
+    scenario = trap(timeout=60, batch_size=1, spike=twice + growth)
+    verdict = judged(scenario, replications=2)
+    for place, trial in enumerate(verdict.trials):
+        run = ms.Simulation(scenario, replication=place)
+        run.run(verdict.until)
+        first, lasting, second = recoveries(run.result(), "q")
+        assert lasting.trigger.lasting
+        assert trial.recoveries == (first, second)
+        assert (first.trigger.start, second.trigger.end) == (100, 530)
+    assert verdict.drain_time == max(each.drain_time for trial in verdict.trials for each in trial.recoveries) > 0
+
+
+def test_a_backlog_that_stays_takes_for_ever_to_drain() -> None:
+    assert judged(trap(), patience=2).drain_time == inf
+    assert isnan(Prognosis(queue="q", gone=10, until=70, trials=[trial(RETURNS)]).drain_time)
+
+
+def test_it_is_plain_data() -> None:
+    found = metastability(trap(), replications=1, patience=2)
+    plain = found.to_dict()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["state"] == METASTABLE
+    [queue] = plain["queues"]
+    assert (queue["queue"], queue["state"], queue["gone"]) == ("q", METASTABLE, 360)
+    [only] = queue["trials"]
+    assert only["backlog"] == found.queues["q"].trials[0].backlog
+    assert only["recoveries"][0]["drain_time"] is None
+    assert only["recoveries"][0]["trigger"]["paths"] == ["traffic.t.rate.1"]
+
+
+def test_progress_is_in_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[tuple[int, int]] = []
+    metastability(trap(timeout=60, batch_size=1), replications=2, progress=lambda *done: told.append(done))
+    assert told == [(0, 4), (2, 4)]
+    with pytest.raises(KeyboardInterrupt):
+        metastability(trap(), replications=2, progress=lambda done, _wanted: done < 1)
+    with pytest.raises(DeclarationError, match=r"^progress: 'yes' is not a function of the runs done and wanted"):
+        metastability(trap(), progress="yes")  # type: ignore[arg-type]
+    assert capsys.readouterr().err == ""
+    metastability(trap(timeout=60, batch_size=1), replications=1, progress=True)
+    assert "0 of 2 runs" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- time
