@@ -21,6 +21,10 @@ from msgsim.quotas import MESSAGE_BYTES, TEMPLATE_BYTES
 MOST_NESTED = 20
 """How deep blocks may stand in one another (unpublished)."""
 
+MOST_STEPS = 200_000
+"""How many pieces of a template, and members of lists, one email may take (unpublished): loops within loops that put
+out little would else go on for minutes before the size of an email stops them."""
+
 _TAG = re.compile(r"\{\{\{(?P<raw>[^{}]*)\}\}\}|\{\{(?P<tag>[^{}]*)\}\}")
 _PATH = re.compile(r"@index|[A-Za-z_][\w-]*(?:\.[\w-]+)*")
 _BLOCKS = ("each", "if")
@@ -92,12 +96,12 @@ class EmailTemplate:
             data: values by name: texts, numbers, true, false, null, lists and maps, as JSON has them.
 
         Raises:
-            RenderingFailure: a value is missing, the subject would have several lines, or the email would be too large:
-                then it stops, however much more there would be.
+            RenderingFailure: a value is missing, the subject would have several lines, or the email would be too large
+                or take too many steps: then it stops, however much more there would be.
 
-        Cost: O(what is produced), and not more than the size of the largest email.
+        Cost: O(what is produced), and not more than the size of the largest email and `MOST_STEPS`.
         """
-        room = [int(MESSAGE_BYTES.high)]
+        room = _Room()
         subject = self._filled("subject", data, room)
         if NOT_IN_HEADERS.search(subject):
             raise RenderingFailure("The subject has a line break or control character after rendering.")
@@ -105,7 +109,7 @@ class EmailTemplate:
         html = None if self.html is None else self._filled("html", data, room, escaped=self.escape)
         return Rendered(subject, body, html)
 
-    def _filled(self, name: str, data: Mapping[str, Any], room: list[int], *, escaped: bool = False) -> str:
+    def _filled(self, name: str, data: Mapping[str, Any], room: "_Room", *, escaped: bool = False) -> str:
         return "".join(_render(self._parts[name], ({"this": data, **data},), room, escaped=escaped))
 
 
@@ -205,21 +209,49 @@ def _pieces(source: str) -> Iterator[tuple[str, str]]:
         yield "text", source[end:]
 
 
+class _Room:
+    """What is left of an email's size, and of its steps."""
+
+    __slots__ = ("characters", "steps")
+
+    def __init__(self) -> None:
+        self.characters = int(MESSAGE_BYTES.high)
+        self.steps = MOST_STEPS
+
+    def step(self) -> None:
+        """Take one.
+
+        Raises:
+            RenderingFailure: that is one too many.
+        """
+        self.steps -= 1
+        if self.steps < 0:
+            raise RenderingFailure(f"The rendered email takes more than {MOST_STEPS} pieces of its template.")
+
+    def take(self, written: str) -> None:
+        """Take the room of a text.
+
+        Raises:
+            RenderingFailure: there is not so much.
+        """
+        self.characters -= len(written)
+        if self.characters < 0:
+            raise RenderingFailure(f"The rendered email is larger than {MESSAGE_BYTES.high:.0f} bytes.")
+
+
 def _render(
-    parts: Sequence[Part], scopes: tuple[Mapping[str, Any], ...], room: list[int], *, escaped: bool
+    parts: Sequence[Part], scopes: tuple[Mapping[str, Any], ...], room: _Room, *, escaped: bool
 ) -> Iterator[str]:
     """Texts of parts; each step and each character takes room, so that no data makes it go on for ever."""
     for kind, word, inner, other in parts:
-        room[0] -= 1
+        room.step()
         if kind in {"text", "value", "raw"}:
             written = word if kind == "text" else _text(_look_up(word, scopes))
             if escaped and kind == "value":
                 from html import escape  # noqa: PLC0415 - few templates have such a part
 
                 written = escape(written)
-            room[0] -= len(written)
-            if room[0] < 0:
-                raise RenderingFailure(f"The rendered email is larger than {MESSAGE_BYTES.high:.0f} bytes.")
+            room.take(written)
             yield written
         elif kind == "if":
             yield from _render(inner if _truth(word, scopes) else other, scopes, room, escaped=escaped)
@@ -228,7 +260,7 @@ def _render(
 
 
 def _each(
-    members: Any, part: Part, scopes: tuple[Mapping[str, Any], ...], room: list[int], *, escaped: bool
+    members: Any, part: Part, scopes: tuple[Mapping[str, Any], ...], room: _Room, *, escaped: bool
 ) -> Iterator[str]:
     if isinstance(members, Mapping):
         members = list(members.values())
@@ -237,9 +269,7 @@ def _each(
     if not members:
         yield from _render(part.other, scopes, room, escaped=escaped)
     for index, member in enumerate(members):
-        room[0] -= 1
-        if room[0] < 0:
-            raise RenderingFailure(f"The rendered email is larger than {MESSAGE_BYTES.high:.0f} bytes.")
+        room.step()
         own = {**(member if isinstance(member, Mapping) else {}), "this": member, "@index": index}
         yield from _render(part.inner, (own, *scopes), room, escaped=escaped)
 

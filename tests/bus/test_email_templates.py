@@ -75,8 +75,7 @@ def test_what_is_missing_is_named(source: str, data: dict[str, Any], text: str) 
 @pytest.mark.parametrize(
     "source",
     [
-        "{{#each l}}" * 8 + "x" + "{{/each}}" * 8,
-        "{{#each l}}" * 8 + "{{/each}}" * 8,
+        "{{#each l}}" * 8 + "x" * 100 + "{{/each}}" * 8,
         "{{#each l}}{{big}}{{/each}}",
     ],
 )
@@ -84,6 +83,21 @@ def test_a_bomb_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("msgsim.bus.email_templates.MESSAGE_BYTES", EMAILS_OF_10_KB)
     with pytest.raises(RenderingFailure, match="The rendered email is larger than 10000 bytes"):
         filled(source, {"l": list(range(50)), "big": "x" * 1_000})
+
+
+@pytest.mark.rule("SES-QUO-8")
+@pytest.mark.parametrize("inner", ["", "{{this}}"])
+def test_a_bomb_that_puts_out_little_is_stopped_before_it_takes_minutes(inner: str) -> None:
+    with pytest.raises(RenderingFailure, match="takes more than 200000 pieces of its template"):
+        filled("{{#each l}}" * 8 + inner + "{{/each}}" * 8, {"l": list(range(50))})
+
+
+def test_each_email_may_take_as_many_steps_and_not_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msgsim.bus.email_templates.MOST_STEPS", 7)
+    template = EmailTemplate(subject="{{s}}", text="{{#each l}}{{this}}{{/each}}!")  # 1, 1 + 2 per member, 1
+    assert template.render({"s": "a", "l": [1, 2]}).text == "12!"
+    with pytest.raises(RenderingFailure, match="takes more than 7 pieces"):
+        template.render({"s": "a", "l": [1, 2, 3]})
 
 
 class _Limit:
