@@ -15,6 +15,7 @@ from msgsim.cli.levels import bounds, levels, split
 from msgsim.errors import DeclarationError, StudyError
 from msgsim.study import executors
 from msgsim.study.objectives import parse
+from msgsim.study.prices import shipped_text
 
 TINY = """
 title = "tiny"
@@ -172,6 +173,24 @@ def test_options_reach_the_study(tiny: str, tmp_path: Path) -> None:
     assert cli.main(["study", tiny, *FEW, *options, "--csv", str(path)]) == 0
     experiment = ms.Experiment(ms.load(tiny), replications=3, horizon=30, warm_up=5, probe=1)
     assert path.read_text() == experiment.run("sequential").to_csv()
+
+
+def test_prices_of_ones_own_reach_studies(tiny: str, tmp_path: Path, capsys: Capture) -> None:
+    prices, table = tmp_path / "mine.toml", tmp_path / "out.csv"
+    prices.write_text(shipped_text().replace("worker_hour = 0.00", "worker_hour = 60.0"))
+    dear = [*FEW, "--prices", str(prices), "--csv", str(table)]
+    assert cli.main(["study", tiny, *dear, "--quiet", "--measure", "*.worker_hours.final"]) == 0
+    with table.open() as lines:
+        costs = [float(row["value"]) for row in csv.DictReader(lines) if row["metric"] == "cost.final"]
+    assert [cost for cost in costs if cost > 1] == pytest.approx([1] * 3, rel=1e-3)
+    measures = [item for name in ("cost", "worker_hours") for item in ("--measure", f"*.{name}.final")]
+    assert cli.main(["compare", tiny, "--set-b", "workers.w.count=3", *dear, *measures]) == 0
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("*.")}
+    assert rows["*.cost.final"][1:3] == ["1", "3"]
+    assert rows["*.worker_hours.final"][1:3] == ["0.01667", "0.05"]
+    for command in (["study", tiny], ["compare", tiny, "--set-b", "workers.w.count=3"]):
+        assert cli.main([*command, "--prices", "nope.toml"]) == 2
+        assert capsys.readouterr().err == "msgsim: nope.toml: cannot be read: No such file or directory\n"
 
 
 def test_a_warm_up_can_be_found(tiny: str, tmp_path: Path) -> None:

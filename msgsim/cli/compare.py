@@ -18,6 +18,7 @@ from msgsim.scenario import Scenario
 from msgsim.study.comparison import Comparison
 from msgsim.study.estimates import as_confidence
 from msgsim.study.experiment import REPLICATIONS, Experiment
+from msgsim.study.prices import load_prices
 
 
 @app.command(name="compare")
@@ -36,6 +37,7 @@ def compare_command(
     measure: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     confidence: float = 0.95,
     jobs: Annotated[int | None, Parameter(converter=whole)] = None,
+    prices: str | None = None,
     results: str | None = None,
     json: str | None = None,
     csv: str | None = None,
@@ -63,6 +65,7 @@ def compare_command(
         measure: compare ENTITY.METRIC.STATISTIC, such as emails.sojourn_time.p99, and not the usual ones. Can be given again.
         confidence: of the intervals.
         jobs: worker processes; 1 makes all runs in this one. One for each core if it is left out, and if it is worth it.
+        prices: a TOML file with prices of your own, an hour of a worker among them; "msgsim prices" prints those that are taken otherwise.
         results: keep each finished run in this SQLite file; the same comparison goes on from there.
         json: write the comparison to this JSON file.
         csv: write every number of every run to this CSV file.
@@ -78,13 +81,15 @@ def compare_command(
     if b is not None:
         outputs(b, json=json, csv=csv, results=results)
     targets.pop("results", None)
+    listed = None if prices is None else load_prices(prices)
     times = lengths(until, warm_up, probe)
     _agree("--until", times["horizon"], first.horizon, second.horizon)
     _agree("--warm-up", times["warm_up"], first.warm_up, second.warm_up)
     with named():
         as_confidence(confidence)
         check_number("--replications", replications, low=2, integer=True, rule="one has no interval")
-        experiment = Experiment(first, replications=replications, seed=seed, **times).compare(first, second)
+        terms = {"replications": replications, "seed": seed, "prices": listed, **times}
+        experiment = Experiment(first, **terms).compare(first, second)
     keys = read_measures(measure, [first, second])
     with named(), kept(results):
         study = experiment.run(**how(jobs, results, quiet=quiet))

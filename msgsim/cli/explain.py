@@ -59,7 +59,9 @@ def explain_command(
     wanted = _wanted(simulation.scenario, queue)
     with stop_asked() as stop:
         finished = advance(simulation, end, stop, Bar(end, shown=not quiet and sys.stderr.isatty()))
-    found, problems = _explained(simulation.result(interrupted=not finished), wanted, strict=bool(queue))
+    found, problems = _explained(simulation.result(interrupted=not finished), wanted)
+    if finished and problems and (queue or not found):
+        raise problems[0]
     written, failure = write_all(
         targets,
         {
@@ -68,7 +70,7 @@ def explain_command(
         },
     )
     if not quiet:
-        sys.stdout.write("\n\n".join([*map(str, found), *problems]))
+        sys.stdout.write("\n\n".join([*map(str, found), *(f"Not explained: {each}" for each in problems)]))
         sys.stdout.write("\n")
         sys.stdout.writelines(written)
         sys.stdout.flush()
@@ -96,17 +98,8 @@ def _wanted(scenario: Scenario, named: Sequence[str]) -> list[str]:
     return wanted
 
 
-def _explained(run: Run, wanted: Sequence[str], *, strict: bool) -> tuple[list[Explanation], list[str]]:
-    """Explanations, and why others cannot be had.
-
-    Args:
-        run: as far as it got.
-        wanted: names of queues.
-        strict: whether each of them must be explained, because it was asked for; or one at least.
-
-    Raises:
-        DeclarationError: a queue that must be cannot be explained.
-    """
+def _explained(run: Run, wanted: Sequence[str]) -> tuple[list[Explanation], list[DeclarationError]]:
+    """Explanations of queues, and why others cannot be had."""
     found: list[Explanation] = []
     problems: list[DeclarationError] = []
     for name in wanted:
@@ -114,9 +107,7 @@ def _explained(run: Run, wanted: Sequence[str], *, strict: bool) -> tuple[list[E
             found.append(explain(run, name))
         except DeclarationError as problem:
             problems.append(problem)
-    if problems and (strict or not found):
-        raise problems[0]
-    return found, [f"Not explained: {problem}" for problem in problems]
+    return found, problems
 
 
 def _rows(found: Sequence[Explanation]) -> Iterator[Sequence[Any]]:

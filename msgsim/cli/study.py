@@ -21,6 +21,7 @@ from msgsim.study.estimates import as_confidence
 from msgsim.study.experiment import REPLICATIONS, Experiment
 from msgsim.study.measures import Key
 from msgsim.study.objectives import Objective
+from msgsim.study.prices import load_prices
 from msgsim.study.results import Study
 from msgsim.study.verdicts import Verdict
 
@@ -41,6 +42,7 @@ def study_command(
     asserted: Annotated[tuple[str, ...], Parameter(name="--assert", negative=(), show_default=False)] = (),
     confidence: float = 0.95,
     jobs: Annotated[int | None, Parameter(converter=whole)] = None,
+    prices: str | None = None,
     results: str | None = None,
     json: str | None = None,
     csv: str | None = None,
@@ -66,6 +68,7 @@ def study_command(
         asserted: exit with status 1 unless the whole confidence interval meets an objective at every design point, such as "p99(emails.sojourn_time) < 60 and cost < 500". Can be given again.
         confidence: of the intervals.
         jobs: worker processes; 1 makes all runs in this one. One for each core if it is left out, and if it is worth it.
+        prices: a TOML file with prices of your own, an hour of a worker among them; "msgsim prices" prints those that are taken otherwise.
         results: keep each finished run in this SQLite file; the same study goes on from there, with more values or replications if you like.
         json: write how it was made, all estimates and verdicts to this JSON file.
         csv: write every number of every run to this CSV file.
@@ -75,9 +78,11 @@ def study_command(
     scenario = changed(load(name_or_file), changes)
     targets = outputs(name_or_file, json=json, csv=csv, plot=plot, results=results)
     targets.pop("results", None)
+    listed = None if prices is None else load_prices(prices)
     with named():
         as_confidence(confidence)
-        experiment = Experiment(scenario, replications=replications, seed=seed, **lengths(until, warm_up, probe))
+        times = lengths(until, warm_up, probe)
+        experiment = Experiment(scenario, replications=replications, seed=seed, prices=listed, **times)
     with about("--vary"):
         for each in vary:
             experiment = experiment.vary(*levels(scenario, each))

@@ -1,5 +1,6 @@
 """What a run is billed for: requests, deliveries, recipients and workers, counted from its counters."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil, floor, fsum
 
@@ -236,9 +237,9 @@ def worker_hours(run: Run, pool: str, span: float) -> float:
     since = run.until - span
     times, counts = run.series(pool, "count")
     early = fsum(
-        (min(following, run.warm_up) - max(time, since)) * count
-        for time, following, count in zip(times, times[1:], counts, strict=False)
-        if time < run.warm_up and following > since
+        (min(times[place + 1], run.warm_up) - max(times[place], since)) * counts[place]
+        for place in range(bisect_left(times, run.warm_up))
+        if times[place + 1] > since
     )
     return (early + (run.until - run.warm_up) * run.mean(pool, "count")) / HOUR
 

@@ -6,6 +6,7 @@ print(bill)               # what drives the bill
 bill.total                # of the run
 bill.per_month            # 30 days of such traffic
 bill.cost_per_month("emails")
+ledger(run, attrs.evolve(load_prices(), worker_hour=0.05)).total  # workers included
 ```
 
 The projection takes what happened after the warm-up as if it went on for 30 days: a run of an hour with a spike in it
