@@ -231,9 +231,14 @@ class FilterCounts(ABC):
         return self.filtered_out_because(NO_ATTRIBUTES)
 
     @property
-    def filtered_invalid(self) -> int:
-        """With attributes, or a body, that no policy can look at."""
-        return self.filtered_out_because(INVALID_ATTRIBUTES) + self.filtered_out_because(INVALID_BODY)
+    def filtered_invalid_attributes(self) -> int:
+        """With attributes that no policy can look at."""
+        return self.filtered_out_because(INVALID_ATTRIBUTES)
+
+    @property
+    def filtered_invalid_body(self) -> int:
+        """With a body that no policy can look at."""
+        return self.filtered_out_because(INVALID_BODY)
 
 
 class Subscriber(FilterCounts):
@@ -411,6 +416,11 @@ class Subscriber(FilterCounts):
     def failed_attempts(self) -> int:
         """Of these, the ones that failed. Cost: as `Courier.attempts`."""
         return self.delivery_failed if self._courier is None else self._courier.failed_attempts
+
+    @property
+    def notifications_failed(self) -> int:
+        """What the service counts as failed: each failed attempt of HTTP, else what failed for good. Cost: as above."""
+        return self.failed_attempts if self.declaration.protocol in HTTP else self.delivery_failed
 
     @property
     def log(self) -> "Sequence[LogEntry]":

@@ -761,6 +761,11 @@ class TopicFanout(FilterCounts):
         return sum(each.failed_attempts for each in self.subscriptions.values())
 
     @property
+    def notifications_failed(self) -> int:
+        """What the service counts as failed: each failed attempt of HTTP, else what failed for good."""
+        return sum(each.notifications_failed for each in self.subscriptions.values())
+
+    @property
     def pending(self) -> int:
         """Deliveries under way."""
         return sum(each.pending for each in self.subscriptions.values())

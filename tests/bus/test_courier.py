@@ -308,7 +308,7 @@ def test_metrics_tell_why_messages_were_filtered_out() -> None:
         topic.publish(body, 0, attributes=attributes)
     x, y = topic.subscriptions.values()
     assert (x.filtered_by_attributes, x.filtered_without_attributes, x.filtered_out) == (1, 1, 2)
-    assert (y.filtered_by_body, y.filtered_invalid, y.filtered_out) == (1, 1, 2)
+    assert (y.filtered_by_body, y.filtered_invalid_body, y.filtered_out) == (1, 1, 2)
     assert (topic.filtered_by_attributes, topic.filtered_by_body, topic.filtered_out) == (1, 1, 4)
 
 

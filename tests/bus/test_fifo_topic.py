@@ -471,7 +471,7 @@ def test_the_reasons_of_what_is_filtered_out_add_up() -> None:
             counted.filtered_by_attributes,
             counted.filtered_by_body,
             counted.filtered_without_attributes,
-            counted.filtered_invalid,
+            counted.filtered_invalid_attributes + counted.filtered_invalid_body,
         )
         assert reasons == expected
         assert sum(reasons) == counted.filtered_out
