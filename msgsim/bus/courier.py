@@ -17,7 +17,7 @@ from typing import NamedTuple
 from msgsim.bus.message import Content
 from msgsim.bus.publication import Attributes
 from msgsim.bus.retries import DeliveryPolicy, Schedule
-from msgsim.bus.server import TIMEOUT, LiveServer, is_retried
+from msgsim.bus.server import TIMEOUT, TOO_MANY, LiveServer, is_retried
 from msgsim.distributions import Uniforms
 from msgsim.quotas import ATTEMPT_TIMEOUT
 
@@ -122,6 +122,7 @@ class Courier:
         log_rate: share of the successes that are kept in the log; failures are always (SNS-RTY-9).
         jitter: the largest share of a pause by which the attempt after it is late (SNS-RTY-5).
         rng: for that; needed with jitter only.
+        throttled: by which a delivery goes on once its endpoint has throttled it; None for as before (SNS-RTY-2).
         attempts: that were made before it was there.
         failed_attempts: of these, the ones that failed.
 
@@ -145,6 +146,7 @@ class Courier:
         "_refusal",
         "_rng",
         "_successes",
+        "_throttled",
         "_time",
         "_wait",
         "failed_attempts_done",
@@ -168,6 +170,7 @@ class Courier:
         log_rate: float | None = None,
         jitter: float = 0.0,
         rng: Uniforms | None = None,
+        throttled: Schedule | None = None,
         attempts: int = 0,
         failed_attempts: int = 0,
     ) -> None:
@@ -182,6 +185,7 @@ class Courier:
         self._log_rate = log_rate
         self._jitter = jitter
         self._rng = rng
+        self._throttled = throttled
         self._logged = self._successes = 0
         self.log: deque[LogEntry] = deque(maxlen=LOG_ENTRIES)
         self._attempts = attempts
@@ -295,7 +299,7 @@ class Courier:
                 self._arrive(parcel, now)
             return
         self._fail(parcel, now + length, status)
-        if not is_retried(status) or parcel.attempt + 1 == parcel.schedule.attempts:
+        if not is_retried(status) or parcel.attempt + 1 >= parcel.schedule.attempts:
             parcel.waits_for = END
             if length:
                 self._wait(parcel, now + length)
@@ -314,20 +318,20 @@ class Courier:
 
     def _fail_until(self, parcel: Parcel, now: float, end: float, status: str) -> None:
         """Let all attempts fail that begin before an end; wait for the first that does not, or for giving up."""
-        schedule = parcel.schedule
         first = parcel.attempt
         planned = now - parcel.late
         length = parcel.length = ATTEMPT_TIMEOUT.low if status == TIMEOUT else 0.0
-        offset = schedule.offset(first, length)
         self._fail(parcel, now + length, status)
+        schedule = parcel.schedule
+        offset = schedule.offset(first, length)
         if not is_retried(status):
             self._end(parcel, now)
             return
         if self._pause:  # each attempt takes its turn
-            target = min(first + 1, schedule.attempts)
+            target = first + 1
         else:
             found = schedule.at_or_after(end - planned + offset, length)
-            target = schedule.attempts if found is None else max(found, first + 1)
+            target = max(schedule.attempts if found is None else found, first + 1)
         if self._jitter:
             target = self._scatter(parcel, first, target, end - planned)
         if target < schedule.attempts:
@@ -387,6 +391,8 @@ class Courier:
     def _fail(self, parcel: Parcel, at: float, status: str) -> None:
         self.failed_attempts_done += 1
         parcel.status = status
+        if status == TOO_MANY and self._throttled is not None:
+            parcel.schedule = self._throttled
         if self._log_rate is not None:
             self.log.append(LogEntry(at, status, parcel.attempt + 1, at - parcel.began_at))
 

@@ -212,6 +212,14 @@ def schedule_of(protocol: str, policy: DeliveryPolicy | None = None) -> Schedule
     return Schedule(early, CUSTOMER_MANAGED_RETRIES - len(early), 600.0)
 
 
+def throttled_schedule_of(protocol: str) -> Schedule | None:
+    """When a delivery is tried that its endpoint throttled; None for as all others.
+
+    Source: SNS-RTY-2: Firehose goes on as endpoints of customers do.
+    """
+    return schedule_of("email") if protocol == "firehose" else None
+
+
 # ---------------------------------------------------------------- as the service writes them
 
 _RETRY = {

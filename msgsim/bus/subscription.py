@@ -24,7 +24,7 @@ from msgsim.bus.filters import (
 from msgsim.bus.message import Content
 from msgsim.bus.notifications import LETTERS, PLAIN, Inbox, Received
 from msgsim.bus.publication import Attributes, published_bytes, published_text
-from msgsim.bus.retries import HTTP, DeliveryPolicy, schedule_of
+from msgsim.bus.retries import HTTP, DeliveryPolicy, schedule_of, throttled_schedule_of
 from msgsim.bus.server import LiveServer, Server
 from msgsim.declare import flag, instance, number, text
 from msgsim.distributions import Distribution, Uniforms, as_distribution, refuse_duration
@@ -616,6 +616,7 @@ class Subscriber(FilterCounts):
             log_rate=subscription.log_rate,
             jitter=subscription.retry_jitter,
             rng=self._rng,
+            throttled=throttled_schedule_of(subscription.protocol),
             attempts=self._arrived + self.delivery_failed,
             failed_attempts=self.delivery_failed,
         )

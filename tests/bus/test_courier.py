@@ -99,6 +99,41 @@ def test_the_first_attempt_after_an_outage_arrives() -> None:
     assert outcome(topic) == (5, 0, 0, 0)
 
 
+@pytest.mark.rule("SNS-RTY-2")
+@pytest.mark.parametrize(("protocol", "attempts"), [("firehose", 51), ("lambda", 100_016)])
+def test_what_firehose_throttles_is_repeated_as_for_endpoints_of_customers(protocol: str, attempts: int) -> None:
+    throttling = topic_with(ms.Server(failures={"429": 1}), protocol)
+    failing = topic_with(ms.Server(failures={"503": 1}), protocol)
+    for topic in (throttling, failing):
+        topic.publish("x", 0)
+        drive(topic)
+    assert (the(throttling).attempts, the(failing).attempts) == (attempts, 100_016)
+
+
+@pytest.mark.rule("SNS-RTY-2")
+def test_a_delivery_that_firehose_throttles_once_goes_on_by_the_longer_pauses() -> None:
+    slow = topic_with(ms.Server(latency=1, outages=[ms.Outage(duration=0.5, status="429")]), "firehose")
+    slow.publish("x", 0)
+    assert drive(slow) == [10, 11]  # the pauses of others would begin with none
+    limited = topic_with(ms.Server(latency=1, rate_limit=1), "firehose")
+    limited.publish("x", 0)
+    limited.publish("y", 0)
+    assert drive(limited) == [1, 10, 11]
+    assert (the(limited).attempts, outcome(limited)) == (3, (2, 0, 0, 0))
+
+
+@pytest.mark.rule("SNS-RTY-2")
+@pytest.mark.parametrize("latency", [None, 0.5])
+def test_a_delivery_that_firehose_throttles_after_50_others_is_over(latency: float | None) -> None:
+    down = [ms.Outage(duration=1e5), ms.Outage(at=1e5, duration=inf, status="429")]
+    server = ms.Server(latency=latency, outages=down[:1], failures={"429": 1}) if latency else ms.Server(outages=down)
+    topic = topic_with(server, "firehose", redrive="dead")
+    topic.publish("x", 0)
+    assert 1e5 <= drive(topic)[-1] < 1e5 + 21
+    assert outcome(topic) == (0, 1, 0, 0)
+    assert 5_000 < the(topic).attempts < 5_020
+
+
 def test_attempts_are_counted_when_they_are_made_though_nothing_happens_then() -> None:
     topic = topic_with(ms.Server(outages=[ms.Outage(duration=inf)]), "lambda")
     topic.publish("x", 0)
