@@ -84,6 +84,14 @@ def test_queues_are_chosen(capsys: Capture) -> None:
     assert heads == ["shipping", "billing"]
 
 
+def test_workers_that_drain_in_time_are_said(desk: str, capsys: Capture) -> None:
+    assert cli.main(["explain", desk, "--queue", "q", "--within", "1m"]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("workers")]
+    last = explain(ms.simulate(ms.load(desk)), "q", within=60).lines[-1]
+    assert line.startswith(f"{last.quantity}  ")
+    assert line.split()[-1] == f"{last.forms['fluid']:.0f}"
+
+
 def test_explanations_can_be_quiet(desk: str, tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "out.json"
     assert cli.main(["explain", desk, "--quiet", "--json", str(path)]) == 0
@@ -116,6 +124,7 @@ def test_what_has_happened_so_far_is_explained(
         (["--queue", "dead"], "queues.dead: nobody works on it; closed forms are about queues with workers"),
         (["--queue", "q", "--queue", "idle"], "queues.idle: nothing was received after the warm-up"),
         (["--set", "traffic.t.rate=0"], "queues.q: nothing was received after the warm-up: nothing to explain"),
+        (["--within", "0"], "--within: 0.0 is not allowed; allowed: more than 0 [s]"),
         (["--warm-up", "1h"], "warm_up: 3,600 s (1 h 00 min) leaves nothing of a run of 600 s"),
         (["--csv", "/nope/x.csv"], "--csv: /nope/x.csv: cannot be written: No such file or directory"),
     ],
@@ -279,7 +288,7 @@ def test_ctrl_c_ends_it(desk: str, capsys: Capture, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [
-        ("explain black-friday --queue billing", 0, "billing: "),
+        ("explain black-friday --queue billing --within 5m", 0, "billing: "),
         ("recover black-friday --within 30m --replications 1", 0, "4 of 4 queues return to normal."),
     ],
 )

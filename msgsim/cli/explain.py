@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from msgsim.cli.app import FINE, INTERRUPTED, app, whole
 from msgsim.cli.course import Bar, advance, stop_asked
-from msgsim.cli.options import outputs, prepared, write_all, write_json, write_rows
+from msgsim.cli.options import outputs, prepared, seconds, write_all, write_json, write_rows
 from msgsim.cli.words import complain
 from msgsim.errors import DeclarationError, UnknownName
 from msgsim.files import load
@@ -24,6 +24,7 @@ def explain_command(
     /,
     *,
     queue: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    within: str | None = None,
     until: str | None = None,
     seed: Annotated[int, Parameter(converter=whole)] = 0,
     warm_up: str | None = None,
@@ -35,7 +36,7 @@ def explain_command(
 ) -> int:
     """Run a scenario once and put the formulas of queueing theory beside what happened.
 
-    msgsim explain black-friday --queue billing
+    msgsim explain black-friday --queue billing --within 5m
 
     M/M/c (Erlang C) and G/G/c get the run's mean rate and number of workers, and the declared service times; fluid is
     the backlog at the end of a spike over what the workers can do beyond the rate. Below the table stands what the
@@ -44,6 +45,7 @@ def explain_command(
     Args:
         name_or_file: a built-in example (see "msgsim examples"), or a TOML file.
         queue: which; all that workers take messages from if it is left out. Can be given again.
+        within: say how many workers it takes to drain a backlog in this time, too: seconds, or 90m, 2h, 1d.
         until: simulated time to run: seconds, or 90m, 2h, 1d. The scenario's own horizon if it is left out.
         seed: of the random numbers; same scenario and seed, same run.
         warm_up: leave what happens before out of means and quantiles: seconds, or 90m, 2h, 1d.
@@ -56,10 +58,11 @@ def explain_command(
     scenario = load(name_or_file)
     targets = outputs(name_or_file, json=json, csv=csv)
     simulation, end = prepared(scenario, changes, until=until, seed=seed, warm_up=warm_up, probe=probe)
+    limit = None if within is None else seconds("--within", within)
     wanted = _wanted(simulation.scenario, queue)
     with stop_asked() as stop:
         finished = advance(simulation, end, stop, Bar(end, shown=not quiet and sys.stderr.isatty()))
-    found, problems = _explained(simulation.result(interrupted=not finished), wanted)
+    found, problems = _explained(simulation.result(interrupted=not finished), wanted, limit)
     if finished and problems and (queue or not found):
         raise problems[0]
     written, failure = write_all(
@@ -98,13 +101,15 @@ def _wanted(scenario: Scenario, named: Sequence[str]) -> list[str]:
     return wanted
 
 
-def _explained(run: Run, wanted: Sequence[str]) -> tuple[list[Explanation], list[DeclarationError]]:
+def _explained(
+    run: Run, wanted: Sequence[str], within: float | None
+) -> tuple[list[Explanation], list[DeclarationError]]:
     """Explanations of queues, and why others cannot be had."""
     found: list[Explanation] = []
     problems: list[DeclarationError] = []
     for name in wanted:
         try:
-            found.append(explain(run, name))
+            found.append(explain(run, name, within=within))
         except DeclarationError as problem:
             problems.append(problem)
     return found, problems

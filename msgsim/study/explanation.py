@@ -11,14 +11,15 @@ from typing import Any
 import attrs
 
 from msgsim.bus.queue import Queue
+from msgsim.declare import check_number
 from msgsim.engine.curves import Constant, RateCurve
 from msgsim.engine.traffic import Traffic
 from msgsim.engine.workers import Workers
 from msgsim.errors import DeclarationError
-from msgsim.formats import counted, duration, finite, share, significant
+from msgsim.formats import count, counted, duration, finite, share, significant
 from msgsim.run import Run
 from msgsim.scenario import Scenario
-from msgsim.study.closed_forms import GGc, MMc, fluid_drain
+from msgsim.study.closed_forms import GGc, MMc, consumers, fluid_drain
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.recovery import recoveries
 from msgsim.study.triggers import Reach
@@ -127,7 +128,7 @@ def _shown(show: Callable[[float], str], value: float) -> str:
     return "infinite" if value == inf else show(value)
 
 
-def explain(run: Run, queue: str) -> Explanation:
+def explain(run: Run, queue: str, *, within: float | None = None) -> Explanation:
     """Put a run and the closed forms of its averages beside each other.
 
     M/M/c and G/G/c get the run's mean rate, its mean number of workers, and the declared service times;
@@ -137,21 +138,27 @@ def explain(run: Run, queue: str) -> Explanation:
     Args:
         run: that is finished.
         queue: its name.
+        within: in which time a trigger's backlog should drain [s]: `fluid` then has the workers that this takes, from
+            the trigger's end on.
 
     Raises:
         UnknownName: there is no such entity.
-        DeclarationError: it is no queue, nobody works on it or nothing arrived, or the work takes no time.
+        DeclarationError: it is no queue, nobody works on it or nothing arrived, the work takes no time, or `within` is
+            not allowed.
     """
-    return _Comparison(run, queue).made()
+    if within is not None:
+        check_number("within", within, above=True, unit="s")
+    return _Comparison(run, queue, within).made()
 
 
 class _Comparison:
-    def __init__(self, run: Run, queue: str) -> None:
+    def __init__(self, run: Run, queue: str, within: float | None) -> None:
         kind = run.kind(queue)
         if kind != "queue":
             raise DeclarationError(queue, f"is a {kind}; allowed: a queue")
         self.run = run
         self.name = queue
+        self.within = within
         self.scenario: Scenario = run.scenario
         self.declared: Queue = run.scenario.queues[queue]
         self.pools: dict[str, Workers] = {
@@ -238,10 +245,16 @@ class _Comparison:
         )
         found = recoveries(run, name)[:MOST_TRIGGERS]
         if found:
-            surplus = self.servers / self.service_time - self._rate_before(found[0].trigger.start)
+            rate = self._rate_before(found[0].trigger.start)
+            surplus = self.servers / self.service_time - rate
             for each in found:
-                drained = {FLUID: fluid_drain(self._backlog_at(each.trigger.end), surplus)}
-                yield Line(f"drain_time after {duration(each.trigger.end)}", each.drain_time, drained, _time)
+                backlog, after = self._backlog_at(each.trigger.end), duration(each.trigger.end)
+                drained = {FLUID: fluid_drain(backlog, surplus)}
+                yield Line(f"drain_time after {after}", each.drain_time, drained, _time)
+                if self.within is not None:
+                    wanted = consumers(rate * self.service_time, backlog, 1.0 / self.service_time, self.within)
+                    quantity = f"workers to drain in {duration(self.within)} after {after}"
+                    yield Line(quantity, nan, {FLUID: float(wanted)}, count)
 
     def _backlog_at(self, end: float) -> float:
         """At the last reading until an instant."""

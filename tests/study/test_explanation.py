@@ -7,7 +7,8 @@ import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, UnknownName
-from msgsim.study.closed_forms import GGc, MMc, fluid_drain
+from msgsim.formats import count
+from msgsim.study.closed_forms import GGc, MMc, consumers, fluid_drain
 from msgsim.study.explanation import FLUID, GENERAL, MARKOVIAN, Explanation, explain
 
 
@@ -67,6 +68,24 @@ def test_a_drain_is_held_against_water() -> None:
         if FLUID in line.forms
     ]
     assert early.forms[FLUID] > 30, "the rate before is not known, and the average is higher"
+
+
+def test_workers_that_drain_in_time_are_said() -> None:
+    """60 messages come within 20 s; what a message takes is 1 s."""
+    given = scenario(ms.Steps([(0, 1), (100, 3), (120, 1)]), traffic={"process": "regular"}, service_time=1, count=2)
+    run = ms.simulate(given, until=200, probe=5)
+    assert [line for line in explain(run, "q").lines if line.show is count] == []
+    lines = {line.quantity: line for line in explain(run, "q", within=5).lines}
+    backlog = lines["drain_time after 2 min 00 s"].forms[FLUID]
+    wanted = lines["workers to drain in 5.00 s after 2 min 00 s"]
+    assert wanted.forms == {FLUID: consumers(steady=1, backlog=backlog, rate=1, objective=5)}
+    assert wanted.forms[FLUID] == 5
+    assert isnan(wanted.simulated)
+    again = ms.simulate(given.vary("workers.w.count", ms.Steps([(0, 2), (120, 5)])), until=200, probe=1)
+    [drained] = [line.simulated for line in explain(again, "q").lines if line.quantity.startswith("drain_time")]
+    assert drained == pytest.approx(5, abs=2)
+    with pytest.raises(DeclarationError, match=r"^within: 0 is not allowed; allowed: more than 0 \[s\]"):
+        explain(run, "q", within=0)
 
 
 def test_pools_count_by_what_they_do() -> None:
