@@ -12,6 +12,7 @@ from msgsim.bus.addresses import is_domain, parse_address
 from msgsim.bus.composition import compose
 from msgsim.bus.emails import Attachment, Email, EmailContent, check_email
 from msgsim.bus.message import format_id
+from msgsim.errors import DeclarationError
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -148,8 +149,14 @@ class SentMail(Sequence[SentEmail]):
         Returns:
             Sent mail of its own, to look at or to save; it does not follow what is sent later.
 
+        Raises:
+            DeclarationError: `to` or `subject` is no text.
+
         Cost: O(record_limit); emails in that time are rendered if `to` or `subject` is given.
         """
+        for name, pattern in (("to", to), ("subject", subject)):
+            if not (pattern is None or isinstance(pattern, str)):
+                raise DeclarationError(f"search.{name}", f"{pattern!r} is not a text such as 'ann*@example.com'")
 
         def fits(record: Record) -> bool:
             if not since <= record[1] <= until:

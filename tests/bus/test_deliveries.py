@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgsim.bus import deliveries
 from msgsim.bus.configuration_set import ConfigurationSet
 from msgsim.bus.deliveries import RETURN_AFTER
-from msgsim.bus.email_events import EmailEvent
+from msgsim.bus.email_events import BOUNCES, DELAYS, EmailEvent
 from msgsim.bus.email_templates import EmailTemplate, TemplatedEmail
 from msgsim.bus.email_validation import EmailValidation
 from msgsim.bus.emails import Attachment
@@ -474,6 +474,21 @@ class TestReceivers:
         account.send_email(ANN, 0.0)  # tried in vain at 0 s, and from 900 s on nobody answers
         assert done(account).delivered == 1
         assert heard.details("DeliveryDelay")[0]["delayType"] == "TransientCommunicationFailure"
+
+    @pytest.mark.rule("SES-EVT-3")
+    @pytest.mark.rule("SES-EVT-6")
+    def test_setbacks_have_types_that_events_know(self) -> None:
+        setbacks = [each for each in vars(deliveries).values() if isinstance(each, deliveries.Setback)]
+        assert len(setbacks) == 7
+        assert {each.delay_type for each in setbacks} <= set(DELAYS)
+        assert {each.bounce_sub_type for each in setbacks} <= set(BOUNCES["Transient"])
+
+    @pytest.mark.rule("SES-BNC-3")
+    def test_an_email_is_late_since_its_acceptance_and_not_since_its_first_attempt(self) -> None:
+        account, heard = opened(Receiver(greylisting=5_000), delay_notice=1_000, delivery_delay=600)
+        account.send_email(ANN, 0.0)
+        done(account)
+        assert [event.at for event in heard if event.kind == "DeliveryDelay"][:2] == [1_000, 2_000]
 
     def test_an_outage_is_waited_out(self) -> None:
         account, heard = opened(Receiver(outages=[(0, 5 * HOUR)]))

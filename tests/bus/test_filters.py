@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import msgsim as ms
 from msgsim.bus.filters import (
     MESSAGE_ATTRIBUTES,
     MESSAGE_BODY,
@@ -161,6 +162,19 @@ def test_a_scope_is_one_of_two(scope: Any) -> None:
     assert caught.value.path == "Subscription.filter_scope"
     service = f"FilterPolicyScope: Invalid value [{scope}]. Please use either MessageBody or MessageAttributes"
     assert caught.value.problem == f"{service} (SNS-FLT-1)"
+
+
+@pytest.mark.rule("SNS-FLT-1")
+@pytest.mark.parametrize(("scope", "wanted"), [({}, "a"), ({"filter_scope": MESSAGE_BODY}, "b")])
+def test_a_policy_looks_at_attributes_unless_it_is_for_the_body(scope: dict[str, str], wanted: str) -> None:
+    queue = ms.StandardQueue(ms.Queue(), "q")
+    subscription = ms.Subscription(endpoint="q", filter_policy={"kind": [wanted]}, **scope)
+    topic = ms.TopicFanout(ms.Topic(subscriptions=[subscription]), endpoints={"q": queue})
+    topic.publish('{"kind": "b"}', 0, attributes={"kind": "a"})
+    topic.publish(json.dumps({"kind": "a"}), 0, attributes={"kind": "b"})
+    assert (topic.delivered, topic.filtered_out) == (1, 1)
+    (delivery,) = queue.receive(0, 10)
+    assert json.loads(json.loads(delivery.body)["Message"]) == {"kind": "b"}
 
 
 def _refusal(policy: Any, scope: str) -> str:

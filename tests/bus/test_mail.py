@@ -444,6 +444,12 @@ class TestSearch:
         sent = sent_mail(*self.MAIL)
         assert [mail.email for mail in sent.search(**wanted)] == [self.MAIL[position] for position in found]
 
+    @pytest.mark.parametrize("field", ["to", "subject"])
+    @pytest.mark.parametrize("pattern", [5, ["a"], b"a"])
+    def test_a_pattern_is_a_text(self, field: str, pattern: Any) -> None:
+        with pytest.raises(DeclarationError, match=rf"search\.{field}: .* is not a text such as"):
+            sent_mail(*self.MAIL).search(**{field: pattern})
+
     def test_what_is_found_can_be_saved(self, tmp_path: Path) -> None:
         sent_mail(*self.MAIL).search(to="ann").save_mbox(tmp_path / "ann.mbox")
         assert (tmp_path / "ann.mbox").read_bytes().count(b"Message-ID: ") == 2
