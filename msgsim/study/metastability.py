@@ -19,7 +19,7 @@ import attrs
 
 from msgsim.declare import as_float, as_int, check_number
 from msgsim.errors import DeclarationError
-from msgsim.formats import counted, duration, finite, share, significant
+from msgsim.formats import counted, duration, exactly, finite, share, significant
 from msgsim.run import Run
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
@@ -273,7 +273,8 @@ def _watched(scenario: Scenario, horizon: float, warm_up: float) -> dict[str, li
             found[name] = passing
     if not found:
         problem = (
-            "nothing that goes away disturbs a queue with workers: it needs a spike, steps up and down, or an outage"
+            "nothing that goes away disturbs a queue with workers: it needs a spike, steps up and down, or an outage, "
+            f"that begins between {exactly(warm_up)} and {exactly(horizon)}"
         )
         raise DeclarationError("scenario", problem)
     return found

@@ -242,8 +242,10 @@ def test_triggers_must_leave_time_to_look() -> None:
 
 
 def test_triggers_of_the_warm_up_do_not_count() -> None:
-    with pytest.raises(DeclarationError, match="nothing that goes away disturbs a queue with workers"):
+    with pytest.raises(DeclarationError, match=r"that begins between 301 s \(5 min 01 s\) and 900 s \(15 min 00 s\)$"):
         metastability(trap(), warm_up=301)
+    with pytest.raises(DeclarationError, match=r"that begins between 0 s and 100 s$"):
+        metastability(trap(), 100)
 
 
 # ---------------------------------------------------------------- nonsense, words
