@@ -56,6 +56,8 @@ class Account:
         publish_quota: of all its standard topics together (SNS-QUO-1); None for no limit.
         fifo_publish_quota: of all its FIFO topics together; None for no limit.
         throttled_topics: FIFO topics that are created have limits of their own, too (SNS-QUO-2).
+        deactivates_emails: email subscriptions that are made need another confirmation once they get more than 10
+            messages within a second (SNS-SUB-7).
         sms: its text messages; None for those of an account without limits (SNS-SMS-2).
         verification_time: until the link to an address is clicked or the records of a domain are found [s]; None for
             never, unless `outbox.identities.confirm` says so (SES-IDN-1).
@@ -68,6 +70,7 @@ class Account:
         publish_quota: of all its standard topics together; None for no limit.
         fifo_publish_quota: of all its FIFO topics together; None for no limit.
         throttled_topics: FIFO topics that are created have limits of their own, too.
+        deactivates_emails: email subscriptions that are made have theirs.
         sms: its text messages.
         texted: publishes to telephone numbers.
         outbox: live, of the whole account.
@@ -85,6 +88,7 @@ class Account:
         "account_id",
         "billed",
         "creation_lag",
+        "deactivates_emails",
         "deletion_lag",
         "emails",
         "epoch",
@@ -117,6 +121,7 @@ class Account:
         publish_quota: PublishQuota | None = None,
         fifo_publish_quota: PublishQuota | None = None,
         throttled_topics: bool = False,
+        deactivates_emails: bool = False,
         sms: SmsSender | None = None,
         verification_time: float | None = None,
     ) -> None:
@@ -127,6 +132,7 @@ class Account:
         CREATION_LAG.check("Account.creation_lag", creation_lag)
         DELETION_LAG.check("Account.deletion_lag", deletion_lag)
         check_flag("Account.throttled_topics", throttled_topics)
+        check_flag("Account.deactivates_emails", deactivates_emails)
         if verification_time is not None:
             VERIFICATION_TIME.check("Account.verification_time", verification_time)
         self.region = region
@@ -147,6 +153,7 @@ class Account:
         self.publish_quota = publish_quota
         self.fifo_publish_quota = fifo_publish_quota
         self.throttled_topics = throttled_topics
+        self.deactivates_emails = deactivates_emails
         self.sms = sms or SmsSender()
         self.texted = 0
         self.verification_time = verification_time
@@ -340,11 +347,12 @@ class Account:
 
     @property
     def tokens(self) -> dict[str, str]:
-        """What the endpoints of pending subscriptions were sent to confirm them, by the ARNs of these (SNS-SUB-2)."""
+        """What endpoints were sent to confirm pending subscriptions, by the ARNs of these (SNS-SUB-2, SNS-SUB-7)."""
         records = [self.topic_record(name) for name in self.topics]
         for record in records:
             record.forget_old(self._now)
-        return {pending.arn: pending.token for record in records for pending in record.pending.values()}
+        asked = [each for record in records for each in (*record.pending.values(), *record.lapsed.values())]
+        return {each.arn: each.token for each in asked}
 
     def subscription_arn(self, topic: str, protocol: str, endpoint: str) -> str:
         """The ARN of a subscription: the same whenever it is made, whatever else there is."""

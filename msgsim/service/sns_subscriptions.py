@@ -17,6 +17,7 @@ from msgsim.bus.subscription import PROTOCOLS, Subscription
 from msgsim.bus.topic import TopicFanout
 from msgsim.errors import BusError, DeclarationError, InvalidParameter, ServiceError
 from msgsim.quotas import (
+    EMAIL_DELIVERIES,
     FIFO_SUBSCRIPTIONS,
     FILTER_POLICIES_OF_ACCOUNT,
     FILTER_POLICIES_OF_TOPIC,
@@ -29,7 +30,7 @@ from msgsim.service import sns_fifo, sns_policies
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import flag, invalid, page, refused_subscription, topic_of
 from msgsim.service.sns_sms import Phone
-from msgsim.service.topic_record import Pending, SubscriptionKey
+from msgsim.service.topic_record import Pending, SubscriptionKey, TopicRecord
 
 CONFIRMED_BY_ENDPOINT = (*HTTP, *LETTERS)
 """Protocols whose endpoints must confirm a subscription (SNS-SUB-2)."""
@@ -62,17 +63,24 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
     key = (protocol, endpoint)
     arn = account.subscription_arn(name, protocol, endpoint)
     pending = record.pending.get(key)
+    waits = pending is not None
     present = pending.subscription if pending else _present(account, name, key)
     if present is not None:
         differs = wanted != _as_known(present) or (replay.written if replay else None) != record.replays.get(key)
         if attributes and differs:
             raise invalid("Attributes", "Subscription already exists with different attributes")
+        if pending is None and _has_lapsed(topic, key):
+            lapsed = record.lapsed.get(key)
+            if lapsed is None or now >= lapsed.since + TOKEN_TIME.high:
+                record.lapsed[key] = _asked(record, arn, present, now)
+            waits = True
     else:
         _check_policies(account, name, wanted)
         _check_room(account, name, protocol)
         if protocol in CONFIRMED_BY_ENDPOINT:
             pending = _ask(account, name, arn, wanted, now)
             pending.dead_letter_queue = dead_letters
+            waits = True
         else:
             subscriber = topic.subscribe(wanted, queue, dead_letters)
             if protocol == "sms":
@@ -84,13 +92,16 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
                 except BusError:
                     topic.unsubscribe(_live_name(topic, key))
                     raise
-    if pending and not params.get("ReturnSubscriptionArn"):
+    if waits and not params.get("ReturnSubscriptionArn"):
         return {"SubscriptionArn": _PENDING}
     return {"SubscriptionArn": arn}
 
 
 def confirm_subscription(account: Account, params: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Confirm a subscription by the token that its endpoint was sent; again is no error (SNS-SUB-2, SNS-SUB-3)."""
+    """Confirm a subscription by the token that its endpoint was sent; again is no error (SNS-SUB-2, SNS-SUB-3).
+
+    One that was deactivated is asked for its confirmation when it is subscribed again (SNS-SUB-7).
+    """
     name, topic = topic_of(account, params["TopicArn"])
     record = account.topic_record(name)
     record.forget_old(now)
@@ -104,6 +115,12 @@ def confirm_subscription(account: Account, params: Mapping[str, Any], now: float
             del record.pending[key]
             record.confirmed[token] = pending.arn
             return {"SubscriptionArn": pending.arn}
+    for key, lapsed in record.lapsed.items():
+        if lapsed.token == token and now < lapsed.since + TOKEN_TIME.high:
+            topic.confirm(_live_name(topic, key), now)
+            del record.lapsed[key]
+            record.confirmed[token] = lapsed.arn
+            return {"SubscriptionArn": lapsed.arn}
     raise InvalidParameter("Invalid parameter: Token")
 
 
@@ -118,6 +135,7 @@ def unsubscribe(account: Account, params: Mapping[str, Any], now: float) -> dict
     topic, record = account.topics[name], account.topic_record(name)
     topic.unsubscribe(_live_name(topic, key))
     record.replays.pop(key, None)
+    record.lapsed.pop(key, None)
     record.deleted += 1
     record.confirmed = {token: arn for token, arn in record.confirmed.items() if arn != params["SubscriptionArn"]}
     return {}
@@ -131,7 +149,7 @@ def get_subscription_attributes(account: Account, params: Mapping[str, Any], now
     attributes = {
         **_described(account, name, declared),
         "ConfirmationWasAuthenticated": str(key[0] not in CONFIRMED_BY_ENDPOINT).lower(),
-        "PendingConfirmation": str(pending is not None).lower(),
+        "PendingConfirmation": str(pending is not None or _has_lapsed(account.topics[name], key)).lower(),
         "RawMessageDelivery": str(declared.raw).lower(),
         "SubscriptionArn": params["SubscriptionArn"],
         **sns_policies.described_subscription(account, account.topics[name], declared),
@@ -202,6 +220,11 @@ def _live_name(topic: TopicFanout, key: SubscriptionKey) -> str:
     return name
 
 
+def _has_lapsed(topic: TopicFanout, key: SubscriptionKey) -> bool:
+    """Whether a subscription that is there gets nothing until it is confirmed, again (SNS-SUB-7)."""
+    return not topic.subscriptions[_live_name(topic, key)].is_confirmed
+
+
 def _present(account: Account, name: str, key: SubscriptionKey) -> Subscription | None:
     """The confirmed subscription of an endpoint."""
     for each in account.topics[name].declaration.subscriptions:
@@ -249,8 +272,9 @@ def _existing(account: Account, params: Mapping[str, Any], now: float) -> tuple[
 def _listed(account: Account, name: str, now: float) -> Iterator[dict[str, str]]:
     record = account.topic_record(name)
     record.forget_old(now)
-    for each in account.topics[name].declaration.subscriptions:
-        arn = account.subscription_arn(name, *_key(each))
+    for live in account.topics[name].subscriptions.values():
+        each = live.declaration
+        arn = account.subscription_arn(name, *_key(each)) if live.is_confirmed else _LISTED
         yield {"SubscriptionArn": arn, **_described(account, name, each)}
     for pending in record.pending.values():
         yield {"SubscriptionArn": _LISTED, **_described(account, name, pending.subscription)}
@@ -276,10 +300,17 @@ def _ask(account: Account, name: str, arn: str, wanted: Subscription, now: float
         text = f"There are {PENDING_SUBSCRIPTIONS.high:.0f} pending subscriptions already"
         raise ServiceError("SubscriptionLimitExceeded", text, 403)
     record = account.topic_record(name)
+    if account.deactivates_emails and wanted.protocol in LETTERS:
+        wanted = attrs.evolve(wanted, deactivated_above=EMAIL_DELIVERIES.high)
+    pending = record.pending[_key(wanted)] = _asked(record, arn, wanted, now)
+    return pending
+
+
+def _asked(record: TopicRecord, arn: str, wanted: Subscription, now: float) -> Pending:
+    """Send the endpoint a token."""
     record.requested += 1
     token = blake2b(f"{arn}#{record.made}#{record.requested}".encode(), digest_size=32).hexdigest()
-    pending = record.pending[_key(wanted)] = Pending(arn, token, wanted, now)
-    return pending
+    return Pending(arn, token, wanted, now)
 
 
 def _check_policies(account: Account, name: str, wanted: Subscription) -> None:

@@ -73,15 +73,16 @@ def get_topic_attributes(account: Account, params: Mapping[str, Any], now: float
     name, topic = topic_of(account, params["TopicArn"])
     record = account.topic_record(name)
     record.forget_old(now)
+    confirmed = sum(each.is_confirmed for each in topic.subscriptions.values())
     attributes = {
         "DisplayName": "",
         **record.texts,
         **sns_policies.described_topic(topic),
         **(sns_fifo.described(topic, now) if isinstance(topic, FifoFanout) else {}),
         "Owner": account.account_id,
-        "SubscriptionsConfirmed": str(len(topic.subscriptions)),
+        "SubscriptionsConfirmed": str(confirmed),
         "SubscriptionsDeleted": str(record.deleted),
-        "SubscriptionsPending": str(len(record.pending)),
+        "SubscriptionsPending": str(len(record.pending) + len(topic.subscriptions) - confirmed),
         "TopicArn": account.arn("sns", name),
     }
     return {"Attributes": dict(sorted(attributes.items()))}

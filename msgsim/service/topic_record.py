@@ -38,6 +38,7 @@ class TopicRecord:
         tags: by key.
         texts: attributes that are kept as they came, and that no message is treated by.
         pending: subscriptions to be confirmed, in the order of the requests.
+        lapsed: those that were deactivated and are to be confirmed again, in the order of the requests.
         confirmed: the ARNs of those that were, by their tokens.
         replays: the replay policies of subscriptions, as they came.
         deleted: how many subscriptions were.
@@ -48,6 +49,7 @@ class TopicRecord:
     tags: dict[str, str] = attrs.field(factory=dict)
     texts: dict[str, str] = attrs.field(factory=dict)
     pending: dict[SubscriptionKey, Pending] = attrs.field(factory=dict)
+    lapsed: dict[SubscriptionKey, Pending] = attrs.field(factory=dict)
     confirmed: dict[str, str] = attrs.field(factory=dict)
     replays: dict[SubscriptionKey, str] = attrs.field(factory=dict)
     deleted: int = 0

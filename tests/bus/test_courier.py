@@ -83,6 +83,7 @@ def test_a_dead_letter_is_what_the_endpoint_would_have_got(raw: bool) -> None:
     assert letter.attributes == ({"kind": "a"} if raw else {})
 
 
+@pytest.mark.rule("SNS-RTY-1")
 @pytest.mark.rule("SNS-RTY-6")
 def test_a_client_error_is_not_repeated() -> None:
     topic = topic_with(ms.Server(failures={"404": 1}, latency=2), redrive="dead")

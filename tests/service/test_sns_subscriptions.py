@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from msgsim.errors import DeclarationError
 from msgsim.service.sns_subscriptions import ATTRIBUTES
 from tests.service.topics import ARN, DAY, QUEUE_ARN, TopicClient
 
@@ -47,6 +48,72 @@ def test_v18_what_is_published_before_the_confirmation_is_never_delivered(protoc
     assert client.topic.subscriptions["there"].delivered == 1
     assert client("Subscribe", 12, **request) == {"SubscriptionArn": arn}
     assert client.account.tokens == {}
+
+
+def _flooded() -> tuple[TopicClient, str]:
+    """An email subscription that got ten messages within a second and then one more, at 1.9 s."""
+    client = TopicClient(deactivates_emails=True)
+    arn = client.subscribe(*MAIL)
+    client("ConfirmSubscription", TopicArn=ARN, Token=client.account.tokens[arn])
+    for number in range(11):
+        client.publish("x", 1 + number * 0.09)
+    return client, arn
+
+
+@pytest.mark.rule("SNS-SUB-7")
+def test_too_many_emails_make_a_subscription_pending_again() -> None:
+    client, arn = _flooded()
+    client.publish("lost", 2)
+    assert client.topic.subscriptions[MAIL[1]].delivered == 10
+    assert _attributes(client, arn, 2)["PendingConfirmation"] == "true"
+    (listed,) = client("ListSubscriptions", 2)["Subscriptions"]
+    assert listed["SubscriptionArn"] == "PendingConfirmation"
+    counts = client("GetTopicAttributes", 2, TopicArn=ARN)["Attributes"]
+    assert (counts["SubscriptionsConfirmed"], counts["SubscriptionsPending"]) == ("0", "1")
+
+
+@pytest.mark.rule("SNS-SUB-7")
+@pytest.mark.rule("SNS-SUB-3")
+def test_a_deactivated_subscription_is_confirmed_again_by_another_token() -> None:
+    client, arn = _flooded()
+    request = {"TopicArn": ARN, "Protocol": MAIL[0], "Endpoint": MAIL[1]}
+    assert client("Subscribe", 2, **request) == {"SubscriptionArn": "pending confirmation"}
+    token = client.account.tokens[arn]
+    assert client.subscribe(*MAIL, now=3) == arn
+    assert client.account.tokens[arn] == token
+    assert client.refusal("ConfirmSubscription", 2 + 2 * DAY, TopicArn=ARN, Token=token)[0] == "InvalidParameter"
+    client("Subscribe", 2 + 2 * DAY, **request)
+    token = client.account.tokens[arn]
+    for _ in range(2):
+        assert client("ConfirmSubscription", 3 * DAY, TopicArn=ARN, Token=token) == {"SubscriptionArn": arn}
+    assert _attributes(client, arn, 3 * DAY)["PendingConfirmation"] == "false"
+    client.publish("again", 3 * DAY)
+    assert client.topic.subscriptions[MAIL[1]].delivered == 11
+    assert client("Subscribe", 3 * DAY, **request) == {"SubscriptionArn": arn}
+    assert client.account.tokens == {}
+
+
+@pytest.mark.rule("SNS-SUB-7")
+def test_a_deactivated_subscription_can_be_deleted_and_made_anew() -> None:
+    client, arn = _flooded()
+    client.subscribe(*MAIL, now=2)
+    client("Unsubscribe", 2, SubscriptionArn=arn)
+    assert client.account.tokens == {}
+    client.subscribe(*MAIL, now=2)
+    assert list(client.account.tokens) == [arn]
+    assert client.topic.subscriptions == {}
+
+
+@pytest.mark.rule("SNS-SUB-7")
+def test_emails_have_no_limit_unless_it_is_asked_for() -> None:
+    client = TopicClient()
+    arn = client.subscribe(*MAIL)
+    client("ConfirmSubscription", TopicArn=ARN, Token=client.account.tokens[arn])
+    for _ in range(20):
+        client.publish()
+    assert client.topic.subscriptions[MAIL[1]].delivered == 20
+    with pytest.raises(DeclarationError, match=r"Account\.deactivates_emails: 1 is neither true nor false"):
+        TopicClient(deactivates_emails=1)
 
 
 @pytest.mark.rule("SNS-SUB-2")
