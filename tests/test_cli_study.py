@@ -188,7 +188,10 @@ def test_prices_of_ones_own_reach_studies(tiny: str, tmp_path: Path, capsys: Cap
     rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("*.")}
     assert rows["*.cost.final"][1:3] == ["1", "3"]
     assert rows["*.worker_hours.final"][1:3] == ["0.01667", "0.05"]
-    for command in (["study", tiny], ["compare", tiny, "--set-b", "workers.w.count=3"]):
+    find = ["plan", tiny, "--find", "workers.w.count", "--between", "1..3", "--such-that", "cost < 100_000"]
+    assert cli.main([*find, *dear, "--want", "largest"]) == 0  # a worker is 43,200 a month
+    assert "workers.w.count = 2 is the largest" in " ".join(capsys.readouterr().out.split())
+    for command in (["study", tiny], ["compare", tiny, "--set-b", "workers.w.count=3"], find):
         assert cli.main([*command, "--prices", "nope.toml"]) == 2
         assert capsys.readouterr().err == "msgsim: nope.toml: cannot be read: No such file or directory\n"
 

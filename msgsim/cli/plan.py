@@ -14,6 +14,7 @@ from msgsim.cli.words import complain
 from msgsim.files import load
 from msgsim.study.experiment import REPLICATIONS, Experiment
 from msgsim.study.planner import SMALLEST, Plan, PlanInterrupted, plan
+from msgsim.study.prices import load_prices
 from msgsim.study.rounds import rounds
 from msgsim.study.search import check_whole
 
@@ -36,6 +37,7 @@ def plan_command(
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
     confidence: float = 0.95,
     jobs: Annotated[int | None, Parameter(converter=whole)] = None,
+    prices: str | None = None,
     results: str | None = None,
     json: str | None = None,
     csv: str | None = None,
@@ -63,6 +65,7 @@ def plan_command(
         changes: change a value of all runs, as PATH=VALUE. Can be given again; changes are made in order.
         confidence: of the intervals, after however many rounds.
         jobs: worker processes; 1 makes all runs in this one. One for each core if it is left out, and if it is worth it.
+        prices: a TOML file with prices of your own, an hour of a worker among them; "msgsim prices" prints those that are taken otherwise.
         results: keep each finished run in this SQLite file; the same plan goes on from there.
         json: write the answer and all values that were tried to this JSON file.
         csv: write every number of every run to this CSV file.
@@ -74,6 +77,7 @@ def plan_command(
     targets.pop("results", None)
     with about("--between"):
         low, high = bounds(between)
+    listed = None if prices is None else load_prices(prices)
     times = lengths(until, warm_up)
     del times["probe"]
     with named():
@@ -96,6 +100,7 @@ def plan_command(
                 most=most,
                 seed=seed,
                 tolerance=tolerance,
+                prices=listed,
                 **times,
                 **how(jobs, results, quiet=quiet),
             )

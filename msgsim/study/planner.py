@@ -17,6 +17,7 @@ from msgsim.study.estimates import Estimate, as_confidence
 from msgsim.study.experiment import MSER5, REPLICATIONS, Experiment
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.objectives import Objective, parse
+from msgsim.study.prices import Prices
 from msgsim.study.results import Study
 from msgsim.study.rounds import of_each, rounds
 from msgsim.study.search import Search, Trial, check_whole, first_met, looks_over
@@ -252,6 +253,7 @@ def plan(
     most: int | None = None,
     seed: int = 0,
     tolerance: float | None = None,
+    prices: Prices | str | PathLike[str] | None = None,
     executor: Any = None,
     n_jobs: int | None = None,
     progress: Progress | bool | None = None,
@@ -282,6 +284,7 @@ def plan(
         most: replications of a value at most; None for four times as many as in the first round.
         seed: of all random streams.
         tolerance: of what is no whole number, how close the answer must be; None for 1 % of the range.
+        prices: by which runs are priced, or the path of a price list; None for the list that is shipped.
         executor: see `Experiment.run`.
         n_jobs: worker processes; None for one for each core.
         progress: True shows a bar; or a function that is called with the runs done and wanted.
@@ -308,7 +311,14 @@ def plan(
     if warm_up == MSER5:
         raise DeclarationError("warm_up", "'mser5' would find another one for each value; allowed: seconds")
     sizes = rounds(replications, most)
-    experiment = Experiment(scenario, horizon=horizon, warm_up=warm_up, replications=replications, seed=seed)
+    terms: dict[str, Any] = {
+        "horizon": horizon,
+        "warm_up": warm_up,
+        "replications": replications,
+        "seed": seed,
+        "prices": prices,
+    }
+    experiment = Experiment(scenario, **terms)
     check_whole(experiment, find, (low, high))
     objective = parse(such_that).check(experiment.vary(find, [low, high]).points()[-1].scenario)
     how = {"executor": executor, "n_jobs": n_jobs, "progress": progress, "results": results}

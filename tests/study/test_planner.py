@@ -1,8 +1,10 @@
+import attrs
 import pytest
 
 import msgsim as ms
 from msgsim.errors import DeclarationError, StudyError, UnknownName
 from msgsim.study.planner import Plan, PlanInterrupted
+from msgsim.study.prices import load_prices
 
 COUNT = "workers.w.count"
 SHORT = {"horizon": 200.0, "replications": 4, "executor": "sequential"}
@@ -44,6 +46,15 @@ def test_the_scenario_with_the_answer_in_it(desk: ms.Scenario) -> None:
     none = _plan(desk, "p99(q.waiting_time) < 5", between=(1, 2))
     with pytest.raises(StudyError, match=r"^No value of workers.w.count from 1 to 2 meets"):
         _ = none.scenario
+
+
+def test_workers_that_cost_something_have_a_limit(desk: ms.Scenario) -> None:
+    """A worker is 720 hours a month."""
+    prices = attrs.evolve(load_prices(), worker_hour=1.0)
+    plan = _plan(desk, "cost < 3000", want="largest", prices=prices)
+    assert plan.value == 4
+    assert plan.estimate.value == pytest.approx(4 * 720, rel=0.01)
+    assert _plan(desk, "cost < 3000", want="largest").value == 12
 
 
 def test_the_largest_value(desk: ms.Scenario) -> None:
