@@ -42,8 +42,9 @@ ATTRIBUTES = (
     "RawMessageDelivery",
     "RedrivePolicy",
     "ReplayPolicy",
+    "SubscriptionRoleArn",
 )
-"""Attributes of a subscription that something here heeds; the service has more (SNS-SUB-8)."""
+"""Attributes of a subscription; the last one is kept, and nothing here heeds it (SNS-SUB-8)."""
 
 _PENDING = "pending confirmation"
 _LISTED = "PendingConfirmation"
@@ -67,6 +68,7 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
     present = pending.subscription if pending else _present(account, name, key)
     if present is not None:
         differs = wanted != _as_known(present) or (replay.written if replay else None) != record.replays.get(key)
+        differs = differs or attributes.get("SubscriptionRoleArn") != record.roles.get(key)
         if attributes and differs:
             raise invalid("Attributes", "Subscription already exists with different attributes")
         if pending is None and _has_lapsed(topic, key):
@@ -83,6 +85,8 @@ def subscribe(account: Account, params: Mapping[str, Any], now: float) -> dict[s
             waits = True
         else:
             subscriber = topic.subscribe(wanted, queue, dead_letters)
+            if "SubscriptionRoleArn" in attributes:
+                record.roles[key] = attributes["SubscriptionRoleArn"]
             if protocol == "sms":
                 subscriber.queue = phone = Phone(account.sms, wanted, topic.arn)
                 subscriber.enqueue = phone.enqueue
@@ -136,6 +140,7 @@ def unsubscribe(account: Account, params: Mapping[str, Any], now: float) -> dict
     topic.unsubscribe(_live_name(topic, key))
     record.replays.pop(key, None)
     record.lapsed.pop(key, None)
+    record.roles.pop(key, None)
     record.deleted += 1
     record.confirmed = {token: arn for token, arn in record.confirmed.items() if arn != params["SubscriptionArn"]}
     return {}
@@ -157,6 +162,8 @@ def get_subscription_attributes(account: Account, params: Mapping[str, Any], now
     if declared.filter_policy is not None:
         attributes["FilterPolicy"] = json.dumps(declared.filter_policy, ensure_ascii=False)
         attributes["FilterPolicyScope"] = declared.filter_scope
+    if key in account.topic_record(name).roles:
+        attributes["SubscriptionRoleArn"] = account.topic_record(name).roles[key]
     topic = account.topics[name]
     replay = topic.subscriptions[_live_name(topic, key)].replay if isinstance(topic, FifoFanout) else None
     if replay is not None and key in account.topic_record(name).replays:
@@ -177,6 +184,10 @@ def set_subscription_attributes(account: Account, params: Mapping[str, Any], now
         policy = _replay_policy(account.topics[name], written, "")
         if policy is not None or key in account.topic_record(name).replays:
             _replay(account, name, key, policy, now)
+        return {}
+    if attribute == "SubscriptionRoleArn":
+        _check_role(key[0], written, "")
+        account.topic_record(name).roles[key] = written
         return {}
     present = pending.subscription if pending else _present(account, name, key)
     assert present is not None, "it was found"  # noqa: S101 - an invariant
@@ -394,7 +405,9 @@ def _declared(account: Account, protocol: str, endpoint: str, attributes: Mappin
     for attribute, written in attributes.items():
         if attribute not in ATTRIBUTES:
             raise invalid("Attributes", f"{attribute}: not modelled; allowed: {', '.join(ATTRIBUTES)}")
-        if attribute != "ReplayPolicy":
+        if attribute == "SubscriptionRoleArn":
+            _check_role(protocol, written, place)
+        elif attribute != "ReplayPolicy":
             fields |= _fields(account, (protocol, endpoint), attribute, written, place)
     try:
         return Subscription(endpoint=endpoint, protocol=protocol, **fields)
@@ -419,6 +432,15 @@ def _fields(account: Account, key: SubscriptionKey, attribute: str, written: str
         fifo = protocol == "sqs" and endpoint.endswith(".fifo")  # it may have gone by now
         return {"redrive": sns_policies.redrive(account, written, place, fifo=fifo)}
     return {"raw": flag(attribute, written, place)}
+
+
+def _check_role(protocol: str, written: str, place: str) -> None:
+    """Refuse a role that is none, or for what needs none (SNS-SUB-8)."""
+    name = f"Invalid parameter: {place}SubscriptionRoleArn: "
+    if protocol != "firehose":
+        raise InvalidParameter(f"{name}{protocol} has none; allowed: firehose (SNS-SUB-8)")
+    if not written.startswith("arn:aws:iam::"):
+        raise InvalidParameter(f"{name}{written} is no ARN of a role such as arn:aws:iam::123456789012:role/x")
 
 
 def _parsed(policy: str, place: str) -> Any:

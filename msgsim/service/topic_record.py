@@ -41,6 +41,7 @@ class TopicRecord:
         lapsed: those that were deactivated and are to be confirmed again, in the order of the requests.
         confirmed: the ARNs of those that were, by their tokens.
         replays: the replay policies of subscriptions, as they came.
+        roles: what delivers to Firehose may do, as it came.
         deleted: how many subscriptions were.
         made: how many topics of this name there have been.
         requested: how many subscriptions had to be confirmed.
@@ -52,6 +53,7 @@ class TopicRecord:
     lapsed: dict[SubscriptionKey, Pending] = attrs.field(factory=dict)
     confirmed: dict[str, str] = attrs.field(factory=dict)
     replays: dict[SubscriptionKey, str] = attrs.field(factory=dict)
+    roles: dict[SubscriptionKey, str] = attrs.field(factory=dict)
     deleted: int = 0
     made: int = 0
     requested: int = 0

@@ -255,8 +255,8 @@ def test_an_endpoint_that_cannot_be_is_refused(protocol: str, endpoint: str, mes
         ),
         ({"RawMessageDelivery": "1"}, "RawMessageDelivery: Invalid value [1]. Must be true or false."),
         (
-            {"SubscriptionRoleArn": "x"},
-            "SubscriptionRoleArn: not modelled; allowed: DeliveryPolicy, FilterPolicy, FilterPolicyScope, RawMessage",
+            {"Beauty": "x"},
+            "Beauty: not modelled; allowed: DeliveryPolicy, FilterPolicy, FilterPolicyScope, RawMessage",
         ),
     ],
 )

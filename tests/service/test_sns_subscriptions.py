@@ -116,6 +116,34 @@ def test_emails_have_no_limit_unless_it_is_asked_for() -> None:
         TopicClient(deactivates_emails=1)
 
 
+@pytest.mark.rule("SNS-SUB-8")
+def test_what_delivers_to_firehose_has_a_role() -> None:
+    client = TopicClient()
+    role, other = "arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/b"
+    arn = client.subscribe("firehose", "stream", SubscriptionRoleArn=role)
+    assert client.subscribe("firehose", "stream", SubscriptionRoleArn=role) == client.subscribe("firehose", "stream")
+    assert _attributes(client, arn)["SubscriptionRoleArn"] == role
+    request = {"TopicArn": ARN, "Protocol": "firehose", "Endpoint": "stream"}
+    _, message, _ = client.refusal("Subscribe", **request, Attributes={"SubscriptionRoleArn": other})
+    assert message.endswith("Subscription already exists with different attributes")
+    _set(client, arn, "SubscriptionRoleArn", other)
+    assert _attributes(client, arn)["SubscriptionRoleArn"] == other
+    client("Unsubscribe", SubscriptionArn=arn)
+    assert "SubscriptionRoleArn" not in _attributes(client, client.subscribe("firehose", "stream"))
+
+
+@pytest.mark.rule("SNS-SUB-8")
+def test_a_role_that_cannot_be_is_refused() -> None:
+    client = TopicClient()
+    request = {"TopicArn": ARN, "Protocol": "firehose", "Endpoint": "stream"}
+    _, message, _ = client.refusal("Subscribe", **request, Attributes={"SubscriptionRoleArn": "x"})
+    prefix = "Invalid parameter: Attributes Reason: SubscriptionRoleArn: "
+    assert message == f"{prefix}x is no ARN of a role such as arn:aws:iam::123456789012:role/x"
+    assert client.topic.subscriptions == {}
+    refused = _set_refusal(client, client.subscribe(), "SubscriptionRoleArn", "arn:aws:iam::123456789012:role/a")
+    assert refused == "Invalid parameter: SubscriptionRoleArn: sqs has none; allowed: firehose (SNS-SUB-8)"
+
+
 @pytest.mark.rule("SNS-SUB-2")
 def test_other_protocols_are_confirmed_at_once() -> None:
     client = TopicClient()
