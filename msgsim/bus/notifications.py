@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -68,7 +69,7 @@ class Inbox:
         content_type: of HTTP requests: `headerContentType` of the delivery policy (SNS-ENV-7).
 
     Attributes:
-        subscription_arn: as requests and events name the subscription; a placeholder unless it is set.
+        subscription_arn: as requests and events name the subscription.
         content_type: of HTTP requests.
         count: deliveries so far.
 
@@ -87,7 +88,7 @@ class Inbox:
         check_number("Inbox.limit", limit, low=1, unit="deliveries", integer=True)
         self._protocol = subscription.protocol
         self._raw = subscription.raw
-        self.subscription_arn = f"{topic_arn}:0"
+        self.subscription_arn = subscription_arn(topic_arn, subscription.protocol, subscription.endpoint)
         self.content_type = content_type
         self.count = 0
         self._kept: deque[tuple[Envelope, Message]] = deque(maxlen=limit)
@@ -158,6 +159,12 @@ class Inbox:
         else:
             body = json.dumps(fields, ensure_ascii=False)
         return Received(message.arrived_at, fields["MessageId"], headers, body)
+
+
+def subscription_arn(topic_arn: str, protocol: str, endpoint: str) -> str:
+    """The ARN of a subscription: the same whenever it is made, whatever else there is."""
+    digest = blake2b(f"{protocol}:{endpoint}".encode(errors="replace"), digest_size=8).digest()
+    return f"{topic_arn}:{format_id(int.from_bytes(digest))}"
 
 
 def http_headers(

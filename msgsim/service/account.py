@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from hashlib import blake2b
 from math import floor, inf
 from typing import Any, TypeAlias
 
@@ -13,8 +12,9 @@ from msgsim.bus.email_events import FEEDBACK, EmailEvent, EventSource, IdentityF
 from msgsim.bus.event_destinations import EventPublisher
 from msgsim.bus.fifo import FifoQueue
 from msgsim.bus.fifo_topic import FifoFanout
-from msgsim.bus.message import EPOCH, Content, format_id
+from msgsim.bus.message import EPOCH, Content
 from msgsim.bus.moves import MoveTask
+from msgsim.bus.notifications import subscription_arn
 from msgsim.bus.outbox import Outbox, SendingAccount
 from msgsim.bus.publish_quota import PublishQuota
 from msgsim.bus.queue import Queue, check_fields
@@ -356,8 +356,7 @@ class Account:
 
     def subscription_arn(self, topic: str, protocol: str, endpoint: str) -> str:
         """The ARN of a subscription: the same whenever it is made, whatever else there is."""
-        digest = blake2b(f"{protocol}:{endpoint}".encode(), digest_size=8).digest()
-        return f"{self.arn('sns', topic)}:{format_id(int.from_bytes(digest))}"
+        return subscription_arn(self.arn("sns", topic), protocol, endpoint)
 
     def advance(self, now: float) -> None:
         """Do what is due by `now`, each at its own time: deliveries of topics and emails, moves, deletions of queues.

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from msgsim.bus.notifications import SUBSCRIPTION, UNSUBSCRIPTION, Inbox, confirmation
+from msgsim.bus.notifications import SUBSCRIPTION, UNSUBSCRIPTION, Inbox, confirmation, subscription_arn
 from msgsim.bus.publication import ProtocolTexts
 from msgsim.bus.queue import Queue
 from msgsim.bus.retries import DeliveryPolicy
@@ -53,12 +53,15 @@ def test_an_http_endpoint_gets_a_post_with_the_envelope_of_queues(protocol: str)
         "x-amz-sns-message-type": "Notification",
         "x-amz-sns-message-id": id_,
         "x-amz-sns-topic-arn": ARN,
-        "x-amz-sns-subscription-arn": f"{ARN}:0",
+        "x-amz-sns-subscription-arn": subscription_arn(ARN, protocol, ADDRESSES[protocol]),
         "Content-Type": "text/plain; charset=UTF-8",
     }
     queue: Any = topic.subscriptions["q"].queue
     (delivery,) = queue.receive(1.0)
-    assert request.body == delivery.body
+    fields, of_queue = json.loads(request.body), json.loads(delivery.body)
+    assert fields.pop("UnsubscribeURL").endswith(f"={request.headers['x-amz-sns-subscription-arn']}")
+    assert of_queue.pop("UnsubscribeURL").startswith("https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe&")
+    assert fields == of_queue
     assert list(json.loads(request.body)) == [
         "Type",
         "MessageId",
@@ -118,7 +121,7 @@ def test_a_function_gets_one_record() -> None:
     assert {key: value for key, value in record.items() if key != "Sns"} == {
         "EventSource": "aws:sns",
         "EventVersion": "1.0",
-        "EventSubscriptionArn": f"{ARN}:0",
+        "EventSubscriptionArn": subscription_arn(ARN, "lambda", ADDRESSES["lambda"]),
     }
     assert list(record["Sns"]) == [
         "Type",
@@ -149,7 +152,9 @@ def test_people_get_emails_and_text_messages() -> None:
         {"Subject": "news"},
     ]
     assert letters.received[0].body.startswith("hello\n\n--\n")
-    assert letters.received[0].body.endswith(f"Action=Unsubscribe&SubscriptionArn={ARN}:0\n")
+    assert letters.received[0].body.endswith(
+        f"Action=Unsubscribe&SubscriptionArn={subscription_arn(ARN, 'email', ADDRESSES['email'])}\n"
+    )
     topic, letters = listening("email-json")
     topic.publish("hello", 1.0, subject="news")
     assert letters.received[0].headers == {"Subject": "news"}

@@ -116,6 +116,19 @@ def test_emails_have_no_limit_unless_it_is_asked_for() -> None:
         TopicClient(deactivates_emails=1)
 
 
+@pytest.mark.rule("SNS-ENV-6")
+@pytest.mark.rule("SNS-ENV-7")
+def test_what_an_endpoint_gets_names_its_subscription_as_requests_do() -> None:
+    client = TopicClient()
+    arns = [client.subscribe("lambda", "f"), client.subscribe("lambda", "g")]
+    inboxes = [client.topic.listen(endpoint) for endpoint in ("f", "g")]
+    client.publish()
+    events = [json.loads(inbox.received[0].body)["Records"][0] for inbox in inboxes]
+    assert [event["EventSubscriptionArn"] for event in events] == arns
+    client("Unsubscribe", SubscriptionArn=events[0]["Sns"]["UnsubscribeUrl"].rpartition("=")[2])
+    assert list(client.topic.subscriptions) == ["g"]
+
+
 @pytest.mark.rule("SNS-SUB-8")
 def test_what_delivers_to_firehose_has_a_role() -> None:
     client = TopicClient()
