@@ -29,6 +29,9 @@ GSM_PAIRS = frozenset("^{}\\[~]|€\f")
 """Those that take two."""
 
 NUMBER = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+SENDER_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}", re.ASCII)
+"""Who a message may say that it is from (SNS-SMS-2)."""
+
 MONTH = 2_592_000.0
 """SIM: a month of spending has 30 days; the first begins at time 0 [s]."""
 
@@ -93,6 +96,7 @@ class SmsSender:
         outcomes: messages by what became of them, see `OUTCOMES`.
         parts_sent: that were delivered, and billed.
         type: of messages that do not say which they are.
+        sender_id: of messages that do not say who they are from; nothing for none.
         codes: that numbers of the sandbox were sent and have not been entered yet.
 
     Raises:
@@ -112,6 +116,7 @@ class SmsSender:
         "parts_sent",
         "price",
         "sandbox",
+        "sender_id",
         "type",
     )
 
@@ -133,6 +138,7 @@ class SmsSender:
         self.price = price
         self.headers = headers
         self.type = TYPES[0]
+        self.sender_id = ""
         self.outcomes: Counter[str] = Counter()
         self.parts_sent = 0
         self.codes: dict[str, str] = {}

@@ -13,6 +13,7 @@ from msgsim.service import sns_fifo
 from msgsim.service.account import Account
 from msgsim.service.message_attributes import from_wire, wire_bytes
 from msgsim.service.sns_refusals import SNS, WORDING, invalid, topic_of
+from msgsim.service.sns_sms import check_message
 
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 _CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
@@ -28,6 +29,7 @@ def publish(account: Account, params: Mapping[str, Any], now: float) -> dict[str
         raise invalid("TopicArn or TargetArn", "only one of them may be given")
     arn = params[targets[0]]
     if targets[0] == "PhoneNumber":
+        check_message(_attributes(params))
         account.sms.send(arn, params["Message"], now)
         account.texted += 1
         return {"MessageId": format_id(id_base(account.arn("sns", "sms")) + account.texted)}
@@ -64,12 +66,9 @@ def _charge(account: Account, topic: TopicFanout, now: float, messages: int) -> 
 
 
 def _publish_one(topic: TopicFanout, params: Mapping[str, Any], now: float) -> dict[str, Any]:
-    attributes = from_wire(params.get("MessageAttributes", {}), WORDING, arrays=True)
-    for name in attributes:
-        _check_name(name)
     message = params["Message"]
     given: dict[str, Any] = {
-        "attributes": attributes,
+        "attributes": _attributes(params),
         "subject": params.get("Subject"),
         "group_id": params.get("MessageGroupId"),
         "deduplication_id": params.get("MessageDeduplicationId"),
@@ -79,6 +78,18 @@ def _publish_one(topic: TopicFanout, params: Mapping[str, Any], now: float) -> d
         return {"MessageId": topic.publish(message, now, **given)}
     message_id, sequence = topic.publish_numbered(message, now, **given)
     return {"MessageId": message_id, "SequenceNumber": sequence}
+
+
+def _attributes(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a message.
+
+    Raises:
+        ServiceError: one that cannot be (SNS-PUB-3).
+    """
+    attributes = from_wire(params.get("MessageAttributes", {}), WORDING, arrays=True)
+    for name in attributes:
+        _check_name(name)
+    return attributes
 
 
 def _check_name(name: str) -> None:

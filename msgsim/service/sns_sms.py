@@ -6,13 +6,15 @@ from typing import Any
 
 from msgsim.bus.message import Message
 from msgsim.bus.notifications import Inbox
-from msgsim.bus.sms import TYPES, SmsSender, check_number
+from msgsim.bus.sms import SENDER_ID, TYPES, SmsSender, check_number
 from msgsim.bus.subscription import Subscription
 from msgsim.errors import InvalidParameter, ServiceError
 from msgsim.service.account import Account
 from msgsim.service.sns_refusals import invalid
 
-_ATTRIBUTES = ("DefaultSMSType", "MonthlySpendLimit")
+_ATTRIBUTES = ("DefaultSMSType", "DefaultSenderID", "MonthlySpendLimit")
+_OF_MESSAGE = {"AWS.SNS.SMS.SMSType": "DefaultSMSType", "AWS.SNS.SMS.SenderID": "DefaultSenderID"}
+"""Attributes of a message that say otherwise than those of the account."""
 
 
 class Phone(Inbox):
@@ -45,6 +47,8 @@ def get_sms_attributes(account: Account, params: Mapping[str, Any], _: float) ->
     """How text messages are sent."""
     sender = account.sms
     known = {"DefaultSMSType": sender.type}
+    if sender.sender_id:
+        known["DefaultSenderID"] = sender.sender_id
     if sender.monthly_spend_limit is not None:
         known["MonthlySpendLimit"] = f"{sender.monthly_spend_limit:g}"
     wanted = params.get("attributes", _ATTRIBUTES)
@@ -57,12 +61,12 @@ def set_sms_attributes(account: Account, params: Mapping[str, Any], _: float) ->
     for name, value in attributes.items():
         if name not in _ATTRIBUTES:
             raise invalid("attributes", f"{name} is not modelled; allowed: {', '.join(_ATTRIBUTES)}")
-        if name == "DefaultSMSType" and value not in TYPES:
-            raise invalid("attributes", f"DefaultSMSType {value}; allowed: {', '.join(TYPES)}")
+        _check(name, value, "attributes", name)
         if name == "MonthlySpendLimit":
             _amount(value)
     sender = account.sms
     sender.type = attributes.get("DefaultSMSType", sender.type)
+    sender.sender_id = attributes.get("DefaultSenderID", sender.sender_id)
     if "MonthlySpendLimit" in attributes:
         sender.monthly_spend_limit = _amount(attributes["MonthlySpendLimit"])
     return {}
@@ -123,6 +127,27 @@ def list_sms_sandbox_phone_numbers(account: Account, _: Mapping[str, Any], __: f
             {"PhoneNumber": number, "Status": "Verified" if verified else "Pending"} for number, verified in numbers
         ]
     }
+
+
+def check_message(attributes: Mapping[str, Any]) -> None:
+    """Refuse a type or a sender that a text message cannot have (SNS-SMS-2).
+
+    Args:
+        attributes: of the message.
+
+    Raises:
+        InvalidParameter: says which.
+    """
+    for name, default in _OF_MESSAGE.items():
+        if name in attributes:
+            _check(default, attributes[name], "MessageAttributes", name)
+
+
+def _check(default: str, value: object, parameter: str, name: str) -> None:
+    if default == "DefaultSMSType" and value not in TYPES:
+        raise invalid(parameter, f"{name} {value}; allowed: {', '.join(TYPES)}")
+    if default == "DefaultSenderID" and not (isinstance(value, str) and SENDER_ID.fullmatch(value)):
+        raise invalid(parameter, f"{name} {value}; allowed: 1 to 11 letters and digits, a letter among them")
 
 
 def _unknown() -> ServiceError:

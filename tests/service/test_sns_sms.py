@@ -33,7 +33,7 @@ def test_attributes() -> None:
     assert client("GetSMSAttributes") == {"attributes": both}
     assert client("GetSMSAttributes", attributes=["MonthlySpendLimit"]) == {"attributes": {"MonthlySpendLimit": "2.5"}}
     for name, value, text in (
-        ("Beauty", "1", "Beauty is not modelled; allowed: DefaultSMSType, MonthlySpendLimit"),
+        ("Beauty", "1", "Beauty is not modelled; allowed: DefaultSMSType, DefaultSenderID, MonthlySpendLimit"),
         ("DefaultSMSType", "x", "DefaultSMSType x; allowed: Promotional, Transactional"),
         ("MonthlySpendLimit", "x", "MonthlySpendLimit x; allowed: an amount of US dollars"),
         ("MonthlySpendLimit", "nan", "MonthlySpendLimit nan; allowed: an amount of US dollars"),
@@ -41,6 +41,40 @@ def test_attributes() -> None:
         refusal = client.refusal("SetSMSAttributes", attributes={"DefaultSMSType": "Promotional", name: value})
         assert refusal == ("InvalidParameter", f"Invalid parameter: attributes Reason: {text}", 400)
     assert client("GetSMSAttributes") == {"attributes": both}
+
+
+SENDER_REFUSED = "allowed: 1 to 11 letters and digits, a letter among them"
+
+
+@pytest.mark.rule("SNS-SMS-2")
+@pytest.mark.parametrize("given", ["", "A" * 12, "123", "A b", "A-b", "\u00e9", "A\n"])
+def test_a_sender_that_cannot_be_is_refused(given: str) -> None:
+    client = TopicClient()
+    refusal = client.refusal("SetSMSAttributes", attributes={"DefaultSenderID": given})
+    text = f"Invalid parameter: attributes Reason: DefaultSenderID {given}; {SENDER_REFUSED}"
+    assert refusal == ("InvalidParameter", text, 400)
+    attributes = {"AWS.SNS.SMS.SenderID": {"DataType": "String", "StringValue": given}}
+    client.refusal("Publish", PhoneNumber=NUMBER, Message="x", MessageAttributes=attributes)
+    assert client.account.sms.parts_sent == 0
+
+
+@pytest.mark.rule("SNS-SMS-2")
+def test_a_message_has_a_type_and_a_sender_of_its_own() -> None:
+    client = TopicClient()
+    for sender in ("A", "1a", "A" * 11):
+        client("SetSMSAttributes", attributes={"DefaultSenderID": sender})
+        assert client("GetSMSAttributes", attributes=["DefaultSenderID"]) == {"attributes": {"DefaultSenderID": sender}}
+    given = {"AWS.SNS.SMS.SMSType": "Transactional", "AWS.SNS.SMS.SenderID": "Shop1"}
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in given.items()}
+    client("Publish", PhoneNumber=NUMBER, Message="x", MessageAttributes=attributes)
+    assert client.account.sms.parts_sent == 1
+    attributes["AWS.SNS.SMS.SMSType"]["StringValue"] = "Urgent"
+    refusal = client.refusal("Publish", PhoneNumber=NUMBER, Message="x", MessageAttributes=attributes)
+    text = "MessageAttributes Reason: AWS.SNS.SMS.SMSType Urgent; allowed: Promotional, Transactional"
+    assert refusal == ("InvalidParameter", f"Invalid parameter: {text}", 400)
+    attributes = {".": {"DataType": "String", "StringValue": "x"}}
+    code, *_ = client.refusal("Publish", PhoneNumber=NUMBER, Message="x", MessageAttributes=attributes)
+    assert code == "ParameterValueInvalid"
 
 
 @pytest.mark.rule("SNS-SMS-2")
