@@ -431,7 +431,7 @@ def _places(size: int) -> list[tuple[str, int]]:
 
 def _in_order(samples: "array[float]") -> "array[float]":
     """The same values in order: by numpy, where it is loaded anyway, in a seventh of the time."""
-    if "numpy" not in sys.modules or not samples:
+    if sys.modules.get("numpy") is None or not samples:
         return array("d", sorted(samples))
     import numpy as np  # noqa: PLC0415 - as above
 

@@ -25,7 +25,7 @@ def exact_sum(values: "array[float]") -> float:
     >>> exact_sum(array("d", [1e16, 1.0, -1e16]))
     1.0
     """
-    if len(values) < WORTH_IT or "numpy" not in sys.modules:
+    if len(values) < WORTH_IT or sys.modules.get("numpy") is None:
         return fsum(values)
     import numpy as np  # noqa: PLC0415 - it is loaded
 

@@ -196,6 +196,61 @@ def test_prices_of_ones_own_reach_studies(tiny: str, tmp_path: Path, capsys: Cap
         assert capsys.readouterr().err == "msgsim: nope.toml: cannot be read: No such file or directory\n"
 
 
+def test_a_study_goes_on_until_it_is_precise_or_says_that_it_is_not(tiny: str, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "out.json"
+    measure = "q.sojourn_time.mean"
+    command = ["study", tiny, *FEW, "--measure", measure, "--json", str(path)]
+    assert cli.main([*command, "--stop-when", f" {measure} = 20 % ", "--confidence", "0.9"]) == 0
+    study = ms.Experiment(ms.load(tiny), replications=3).stop_when(
+        "q", "sojourn_time.mean", relative=0.2, confidence=0.9
+    )
+    out = capsys.readouterr().out
+    expected = study.run("sequential")
+    assert expected.experiment.replications > 3
+    assert out.startswith(expected.summary([("q", "sojourn_time.mean")], confidence=0.9))
+    assert "precise" not in out
+    assert cli.main([*command, "--stop-when", f"{measure}=1e-3", "--most", "4"]) == 0
+    out, err = capsys.readouterr()
+    said = "Not as precise as wanted after 4 replications, the most allowed: q.sojourn_time.mean within 0.001 (95 %)\n"
+    assert said in out
+    assert "as declared: " in out.partition(said)[2]
+    assert err == ""
+    [short] = json.loads(path.read_text())["imprecise"]
+    assert (short["target"], short["n"], short["at"]) == (1e-3, 4, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--stop-when", "q.sojourn_time.mean"], "--stop-when: 'q.sojourn_time.mean' is not ENTITY.METRIC.STATISTIC="),
+        (["--stop-when", "q.sojourn_time.mean=much"], "--stop-when: q.sojourn_time.mean: 'much' is no half width; "),
+        (["--stop-when", "q.sojourn_time.mean=%"], "--stop-when: q.sojourn_time.mean: '%' is no half width; allowed: "),
+        (["--stop-when", "q.sojourn_time.mean=0"], "--stop-when: q.sojourn_time.mean: 0.0 is not allowed; "),
+        (["--stop-when", "q.sojourn_time.mean=nan"], "--stop-when: q.sojourn_time.mean: nan is not allowed; "),
+        (["--stop-when", "q.sojurn_time.mean=5%"], "--stop-when: no metric of queue 'q' named 'sojurn_time'; did you"),
+        (["--stop-when", "q.sent.total=5%", "--most", "2"], "--most: 2 is not allowed; allowed: 3 or more"),
+        (["--most", "20"], "--most: is when --stop-when ends in any case; allowed: together with it"),
+    ],
+)
+def test_what_is_no_precision(tiny: str, capsys: Capture, options: list[str], said: str) -> None:
+    assert cli.main(["study", tiny, *FEW, *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"msgsim: {said}")
+
+
+def test_one_replication_has_no_precision(tiny: str, capsys: Capture) -> None:
+    assert cli.main(["study", tiny, "--replications", "1", "--stop-when", "q.sent.total=5%"]) == 2
+    assert capsys.readouterr().err.startswith("msgsim: --replications: 1 is not allowed; allowed: 2 or more (one has")
+
+
+def test_the_first_replications_may_be_more_than_the_most_that_nobody_said(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msgsim.cli.study.MOST", 2)
+    assert cli.main(["study", tiny, *FEW, "--quiet", "--stop-when", "q.sent.total=500%"]) == 0
+
+
 def test_a_warm_up_can_be_found(tiny: str, tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     options = ["--set", "traffic.t.rate=1", "--until", "20m", "--warm-up", "mser5", "--quiet"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgsim.cli.app import INTERRUPTED
 from msgsim.cli.options import about, seconds
 from msgsim.cli.words import complain
+from msgsim.declare import check_number
 from msgsim.errors import DeclarationError, MissingExtra, StudyError, UnknownName
 from msgsim.metrics import STATISTICS
 from msgsim.scenario import Scenario
@@ -89,6 +90,27 @@ def _measure(written: str, known: Iterable[Vocabulary]) -> Key:
             raise DeclarationError(written, f"nothing disturbs {entity}: it needs a spike, a step or an outage")
         name = metric.name
     return entity, f"{name}.{statistic}"
+
+
+def read_precision(written: str, scenarios: Iterable[Scenario]) -> tuple[Key, float, float]:
+    """What is to be known how well: the measure, and its half width as a share of the mean or in its unit.
+
+    Raises:
+        UnknownName: a scenario does not have the measure; says what it has.
+        DeclarationError: that is none, or no half width.
+    """
+    measure, equals, width = written.partition("=")
+    with about("--stop-when"):
+        if not equals:
+            example = "such as emails.sojourn_time.p99=5% of its mean, or =0.5 in its unit"
+            raise DeclarationError("", f"{written!r} is not ENTITY.METRIC.STATISTIC=HALF_WIDTH, {example}")
+        key = _measure(measure.strip(), [Vocabulary.of(scenario) for scenario in scenarios])
+        try:
+            value = float(width.strip().removesuffix("%"))
+        except ValueError:
+            raise DeclarationError(measure.strip(), f"{width!r} is no half width; allowed: 5% or 0.5") from None
+        check_number(measure.strip(), value, above=True)
+    return (key, value / 100, 0.0) if width.strip().endswith("%") else (key, 0.0, value)
 
 
 def save(figure: "Figure", path: str) -> None:

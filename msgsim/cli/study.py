@@ -11,7 +11,7 @@ from msgsim.cli.app import app, whole
 from msgsim.cli.asserts import blame, judge_study, read_objectives, verdict_dict
 from msgsim.cli.levels import levels
 from msgsim.cli.options import about, changed, named, outputs, write_all, write_json
-from msgsim.cli.studies import how, interrupted, kept, lengths, read_measures, save
+from msgsim.cli.studies import how, interrupted, kept, lengths, read_measures, read_precision, save
 from msgsim.declare import check_number
 from msgsim.errors import DeclarationError
 from msgsim.files import load
@@ -21,6 +21,7 @@ from msgsim.study.estimates import as_confidence
 from msgsim.study.experiment import REPLICATIONS, Experiment
 from msgsim.study.measures import Key
 from msgsim.study.objectives import Objective
+from msgsim.study.precision import MOST
 from msgsim.study.prices import load_prices
 from msgsim.study.results import Study
 from msgsim.study.verdicts import Verdict
@@ -33,6 +34,8 @@ def study_command(
     *,
     vary: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     replications: Annotated[int, Parameter(converter=whole)] = REPLICATIONS,
+    stop_when: str | None = None,
+    most: Annotated[int | None, Parameter(converter=whole)] = None,
     until: str | None = None,
     warm_up: str | None = None,
     seed: Annotated[int, Parameter(converter=whole)] = 0,
@@ -59,6 +62,8 @@ def study_command(
         name_or_file: a built-in example (see "msgsim examples"), or a TOML file.
         vary: a path and its values: workers.mailers.count=2,4,8 or =2..10 or =2..10..2; texts that have commas in quotes, and tables as in a file: 'queues.emails.redrive=[{to="dead", max_receive_count=3}, {to="dead", max_receive_count=5}]'. Given again, all values are combined.
         replications: independent runs of each design point.
+        stop_when: go on with more replications until ENTITY.METRIC.STATISTIC is known at every design point: to a share of its mean, such as emails.sojourn_time.p99=5%, or to a half width in its unit, such as =0.5.
+        most: replications at which --stop-when ends in any case; 1000 if it is left out.
         until: simulated time of each run: seconds, or 90m, 2h, 1d. The scenario's own horizon if it is left out.
         warm_up: leave what happens before out of means and quantiles: seconds, or 90m, 2h, 1d; or mser5, to find a time.
         seed: of the random numbers; same scenario and seed, same numbers, whatever the number of jobs.
@@ -89,6 +94,10 @@ def study_command(
         scenarios = [point.scenario for point in experiment.points()]
         if experiment.warm_up is None:
             _leave_time(scenarios, experiment.horizon)
+    if stop_when is not None:
+        experiment = _stopping(experiment, stop_when, most, confidence, scenarios)
+    elif most is not None:
+        raise DeclarationError("--most", "is when --stop-when ends in any case; allowed: together with it")
     keys = read_measures(measure, scenarios)
     objectives = read_objectives(asserted, scenarios)
     if objectives:
@@ -97,6 +106,17 @@ def study_command(
     with named(), kept(results):
         study = experiment.run(**how(jobs, results, quiet=quiet))
     return _conclude(study, keys, objectives, drawn, targets, confidence=confidence, results=results, quiet=quiet)
+
+
+def _stopping(
+    experiment: Experiment, written: str, most: int | None, confidence: float, scenarios: Sequence[Scenario]
+) -> Experiment:
+    """The experiment with as many replications as it takes."""
+    (entity, measure), relative, absolute = read_precision(written, scenarios)
+    check_number("--replications", experiment.replications, low=2, integer=True, rule="one has no interval")
+    most = max(MOST, experiment.replications) if most is None else most
+    check_number("--most", most, low=experiment.replications, integer=True)
+    return experiment.stop_when(entity, measure, relative=relative, absolute=absolute, confidence=confidence, most=most)
 
 
 def _leave_time(scenarios: Sequence[Scenario], horizon: float | None) -> None:

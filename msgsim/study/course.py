@@ -51,38 +51,54 @@ class Course:
         self._wanted = experiment.replications
         for (point, replication), outcome in (known or {}).items():
             self._outcomes[point, replication] = self._shared(point, outcome)
+        self._read = 0
 
     def through(self, executor: Any, n_jobs: int | None, progress: Progress | bool | None) -> Study:
         """Make all runs that are not there; see `Experiment.run`."""
         if self._results is None:
-            return self._rounds(None, executor, n_jobs, progress)
+            return self._rounds(None, [], executor, n_jobs, progress)
+        keys = self._keys()
         with ResultsFile(self._results, self._experiment.identity()) as file:
-            return self._rounds(file, executor, n_jobs, progress)
+            return self._rounds(file, keys, executor, n_jobs, progress)
 
     def _rounds(
-        self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
+        self,
+        file: ResultsFile | None,
+        keys: list[str],
+        executor: Any,
+        n_jobs: int | None,
+        progress: Progress | bool | None,
     ) -> Study:
         """As many replications as are wanted, or as it takes."""
         while True:
-            self._go(file, executor, n_jobs, progress)
+            if file is not None:
+                self._recall(file, keys)
+            self._go(file, keys, executor, n_jobs, progress)
             study, precision = self._study(), self._experiment.precision
             if precision is None or study.interrupted:
                 return study
             following = precision.next_after(study, self._wanted)
             if following == self._wanted:
-                return study
+                return attrs.evolve(study, imprecise=tuple(precision.shortfalls(study)))
             if self._stopped:  # with the last run of a round
                 return attrs.evolve(study, interrupted=True)
             self._wanted = following
 
+    def _recall(self, file: ResultsFile, keys: list[str]) -> None:
+        """Have the runs that a file has, those of earlier rounds only once."""
+        for (point, replication), outcome in file.finished(keys, range(self._read, self._wanted)):
+            self._outcomes[point, replication] = self._shared(point, outcome)
+        self._read = self._wanted
+
     def _go(
-        self, file: ResultsFile | None, executor: Any, n_jobs: int | None, progress: Progress | bool | None
+        self,
+        file: ResultsFile | None,
+        keys: list[str],
+        executor: Any,
+        n_jobs: int | None,
+        progress: Progress | bool | None,
     ) -> None:
         wanted = self._wanted
-        keys = self._keys() if file is not None else []
-        if file is not None:
-            for (point, replication), outcome in file.finished(keys, wanted):
-                self._outcomes[point, replication] = self._shared(point, outcome)
         terms = self._experiment.terms()
         jobs = [
             Job(place, replication, point.scenario, terms)
@@ -127,7 +143,7 @@ class Course:
         """The same with the columns of the runs before it: from a worker each comes with its own, the most of it."""
         columns = self._columns.setdefault(outcome.columns, outcome.columns)
         self._named.setdefault(point, columns)
-        return attrs.evolve(outcome, columns=columns)
+        return outcome if columns is outcome.columns else attrs.evolve(outcome, columns=columns)
 
     def _alike(self, job: Job, outcome: Outcome) -> Outcome | Failure:
         """Refuse a run that was measured in other terms than others of its design point."""

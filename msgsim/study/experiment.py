@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from math import inf, isfinite
+from math import inf
 from os import PathLike
 from typing import Any
 
@@ -16,13 +16,12 @@ from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
 from msgsim.study.course import Course, Progress
 from msgsim.study.design import ALTERNATIVE, Point, changed, grid, latin_hypercube, repeated
-from msgsim.study.estimates import as_confidence
 from msgsim.study.identity import anywhere, written
 from msgsim.study.jobs import Extra, Terms
 from msgsim.study.measures import Key
+from msgsim.study.precision import MOST, Precision
 from msgsim.study.prices import Prices, load_prices
 from msgsim.study.results import Study
-from msgsim.study.sequential import grown, needed
 from msgsim.study.vocabulary import WHOLE, Vocabulary, refuse_statistic
 
 MSER5 = "mser5"
@@ -57,31 +56,6 @@ def _check_warm_up(_owner: object, _attribute: "attrs.Attribute[Any]", value: ob
 def _check_measure(_owner: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and not callable(value):
         raise DeclarationError("measure", f"{value!r} is not a function of a run")
-
-
-@attrs.frozen
-class Precision:
-    """How well a measure must be known; see `Experiment.stop_when`."""
-
-    entity: str
-    measure: str
-    relative: float = number(0.05, kw_only=False)
-    absolute: float = number(0.0, kw_only=False)
-    confidence: float = attrs.field(default=0.95, converter=as_confidence)
-    most: int = number(1000, low=2, integer=True, kw_only=False)
-
-    def next_after(self, study: Study, done: int) -> int:
-        """How many replications to have next; `done` if that many will do, or no number would."""
-        wanted = done
-        for point in study.points:
-            estimate = study.estimate(self.entity, self.measure, point.levels, confidence=self.confidence)
-            if estimate.n < 2:  # noqa: PLR2004 - no interval yet: others of the replications have had nothing to measure
-                wanted = max(wanted, grown(done, inf))
-                continue
-            target = max(self.absolute, self.relative * abs(estimate.value))
-            if isfinite(estimate.half_width) and estimate.half_width > target:
-                wanted = max(wanted, grown(done, needed(estimate, target)))
-        return min(wanted, self.most)
 
 
 @attrs.frozen
@@ -221,13 +195,13 @@ class Experiment:
         relative: float = 0.05,
         absolute: float = 0.0,
         confidence: float = 0.95,
-        most: int = 1000,
+        most: int = MOST,
     ) -> "Experiment":
         """The same with as many replications as it takes, `replications` of them first.
 
         It stops when the half width of the measure's interval is small enough at every design point: `relative` times
-        its mean, or `absolute`, whichever is more. All points have the same number of replications. See `sequential`
-        for what such a rule does to intervals.
+        its mean, or `absolute`, whichever is more. All points have the same number of replications. If it ends before,
+        the study says so: see `Study.imprecise`. See `sequential` for what such a rule does to intervals.
 
         Args:
             entity: whose measure it is; "*" for the whole scenario.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from msgsim.formats import UNTITLED, counted, duration
+from msgsim.formats import UNTITLED, count, counted, duration
 from msgsim.study.design import brief
 from msgsim.study.estimates import mean_interval
 from msgsim.study.grids import as_html as html_table
@@ -15,6 +15,9 @@ from msgsim.study.measures import Key, unit_of
 
 if TYPE_CHECKING:
     from msgsim.study.results import Study
+
+SHOWN = 10
+"""Design points that are named where something is wrong with many."""
 
 
 @attrs.frozen
@@ -30,6 +33,7 @@ def as_text(study: "Study", keys: Sequence[Key], confidence: float) -> str:
     """Lines of text."""
     title = study.experiment.scenario.title or UNTITLED
     blocks = [f"{title}\n{'=' * len(title)}\n{_made(study, confidence)}"]
+    blocks += ["\n  ".join([head, *lines]) for head, lines in _notes(study)]
     blocks += [f"{each.title}\n{text_table(each.heads, each.rows)}" for each in _sections(study, keys, confidence)]
     return "\n\n".join(blocks) + "\n"
 
@@ -39,7 +43,11 @@ def as_html(study: "Study", keys: Sequence[Key], confidence: float) -> str:
     from html import escape  # noqa: PLC0415 - only here
 
     tables = "".join(html_table(each.heads, each.rows, each.title) for each in _sections(study, keys, confidence))
-    return f"<p>{escape(_made(study, confidence))}</p>{tables}"
+    notes = "".join(
+        f"<p>{escape(head)}</p><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+        for head, lines in _notes(study)
+    )
+    return f"<p>{escape(_made(study, confidence))}</p>{notes}{tables}"
 
 
 def _made(study: "Study", confidence: float) -> str:
@@ -62,6 +70,25 @@ def _replications(study: "Study") -> str:
     most = study.experiment.replications
     fewest = min(Counter(place for place, _ in study.outcomes).values(), default=most)
     return counted(most, "replication") if study.interrupted or fewest == most else f"{fewest} to {most} replications"
+
+
+def _notes(study: "Study") -> list[tuple[str, list[str]]]:
+    """What a reader must not miss: headlines, each with lines about some design points."""
+    found = []
+    if bare := [str(point) for point in study.points if not study.measured(point.levels)]:
+        found.append((f"No run has finished of {counted(len(bare), 'design point')}:", _some(bare)))
+    if study.imprecise:
+        done, precision = study.experiment.replications, study.experiment.precision
+        allowed = ", the most allowed" if precision is not None and done >= precision.most else ""
+        head = f"Not as precise as wanted after {counted(done, 'replication')}{allowed}: {precision}"
+        found.append((head, _some([str(each) for each in study.imprecise])))
+    return found
+
+
+def _some(lines: list[str]) -> list[str]:
+    """The first of many lines, and how many more there are."""
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], f"and {count(more)} more"] if more > 0 else lines
 
 
 def _sections(study: "Study", keys: Sequence[Key], confidence: float) -> list[Section]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from math import isfinite, isnan
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import attrs
 
 from msgsim.declare import plain
-from msgsim.errors import AuditError, DeclarationError, UnknownName
+from msgsim.errors import AuditError, DeclarationError, StudyError, UnknownName
 from msgsim.study.comparison import Comparison, compared
 from msgsim.study.design import Point, labels, matching
 from msgsim.study.estimates import Estimate, mean_interval, quantile_interval, wilson
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from msgsim.study.experiment import Experiment
+    from msgsim.study.precision import Shortfall
 
 At = Mapping[str, Any] | None
 """Which design point: values by path, as many as tell it apart; None if there is but one."""
@@ -46,16 +47,20 @@ class Study:
         points: the design points.
         outcomes: what is kept of each run, by place of the point and replication, in order.
         interrupted: whether runs are missing.
+        imprecise: where a study that was to stop when a measure is known well enough ended before; see
+            `Experiment.stop_when`.
     """
 
     experiment: "Experiment"
     points: tuple[Point, ...]
     outcomes: Mapping[tuple[int, int], Outcome]
     interrupted: bool = False
+    imprecise: "tuple[Shortfall, ...]" = ()
     _known: dict[int, tuple[list[Outcome], dict[Key, int]]] = attrs.field(factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
         state = "interrupted" if self.interrupted else "finished"
+        state += ", not as precise as wanted" if self.imprecise else ""
         return f"<Study of {len(self.points)} design points, {len(self.outcomes)} runs, {state}>"
 
     # ---------------------------------------------------------------- numbers
@@ -70,6 +75,7 @@ class Study:
 
         Raises:
             UnknownName: no such entity, measure or design point; says which there are.
+            StudyError: no run of the design point has finished.
         """
         return self._values(self._place(at), entity, measure)
 
@@ -84,6 +90,7 @@ class Study:
 
         Raises:
             UnknownName: no such entity, measure or design point; says which there are.
+            StudyError: no run of the design point has finished.
             DeclarationError: that is no confidence.
             MissingExtra: scipy is not installed.
         """
@@ -101,6 +108,7 @@ class Study:
 
         Raises:
             UnknownName: no such entity, measure or design point; says which there are.
+            StudyError: no run of the design point has finished.
             DeclarationError: that is no quantile or no confidence.
             MissingExtra: scipy is not installed.
         """
@@ -133,7 +141,7 @@ class Study:
             confidence: of the intervals.
 
         Returns:
-            A verdict for each design point.
+            A verdict for each design point. Of one that has no finished run it is "not sure": it is not met.
 
         Raises:
             UnknownName, DeclarationError: the objective is not one, or there is no such design point.
@@ -142,7 +150,8 @@ class Study:
         parsed = parse(objective)
         verdicts = []
         for place in self._places(at):
-            values = {key: self._values(place, *key) for key in parsed.check(self.points[place].scenario).keys}
+            keys = parsed.check(self.points[place].scenario).keys
+            values = {key: self._values(place, *key) if self._of(place) else array("d") for key in keys}
             verdicts.append(judged(parsed, self.points[place], values, confidence))
         return verdicts
 
@@ -151,7 +160,8 @@ class Study:
     ) -> Verdict | None:
         """The design point that costs least among those that meet an objective; None if no one does.
 
-        Of several that cost the same it is the first. What has no cost, which is NaN, is not among them.
+        Of several that cost the same it is the first. What has no cost, which is NaN, is not among them; nor is, after
+        an interruption, what has no finished run.
 
         Args:
             objective: such as "p99(emails.sojourn_time) < 60".
@@ -186,6 +196,7 @@ class Study:
 
         Raises:
             UnknownName: no such entity, measure or design point; says which there are.
+            StudyError: no run of one of them has finished.
             DeclarationError: which two points is not clear.
             MissingExtra: scipy is not installed.
         """
@@ -230,10 +241,12 @@ class Study:
 
         Raises:
             UnknownName: no such entity or measure.
+            StudyError: no run has finished.
             MissingExtra: matplotlib is not installed.
         """
         from msgsim.study.pictures import front_chart  # noqa: PLC0415 - matplotlib is an extra
 
+        self._refuse_nothing()
         first = [row[0] for row in self.front(x, y)]
         means = self._means((x, y))
         rows = [
@@ -336,9 +349,10 @@ class Study:
             "warm_up": experiment.scenario.warm_up if experiment.warm_up is None else experiment.warm_up,
             "confidence": confidence,
             "interrupted": self.interrupted,
+            "imprecise": [{"at": _levels(each.point), **each.to_dict()} for each in self.imprecise],
             "points": [
                 {
-                    "at": {path: _jsonable(value) for path, value in point.levels.items()},
+                    "at": _levels(point),
                     "estimates": [self._estimate_dict(place, key, confidence) for key in self._at(place)[1]],
                 }
                 for place, point in enumerate(self.points)
@@ -390,10 +404,12 @@ class Study:
 
         Raises:
             UnknownName: no such entity or measure.
+            StudyError: no run has finished.
             MissingExtra: matplotlib or scipy is not installed.
         """
         from msgsim.study.pictures import over_points  # noqa: PLC0415 - matplotlib is an extra
 
+        self._refuse_nothing()
         return over_points(self, entity, measure, objective, confidence)
 
     def fan(self, entity: str, metric: str, at: At = None) -> "Figure":
@@ -406,10 +422,12 @@ class Study:
 
         Raises:
             UnknownName: it was not kept, or there is no such design point.
+            StudyError: no run of the design point has finished.
             MissingExtra: matplotlib is not installed.
         """
         from msgsim.study.pictures import fan_chart  # noqa: PLC0415 - as above
 
+        self._columns(self._place(at))
         return fan_chart(self, entity, metric, at)
 
     # ---------------------------------------------------------------- inside
@@ -456,7 +474,7 @@ class Study:
     def _columns(self, place: int) -> dict[Key, int]:
         columns = self._at(place)[1]
         if not columns:
-            raise UnknownName(f"no run of design point {self.points[place]} has finished")
+            self._refuse(f"no run of design point {self.points[place]} has finished; {AGAIN}")
         return columns
 
     def _values(self, place: int, entity: str, measure: str) -> "array[float]":
@@ -491,9 +509,26 @@ class Study:
         ]
 
     def _chosen(self, measures: Sequence[Key] | None) -> list[Key]:
-        if measures is not None:
-            return _pairs(measures)
-        return self._headlines([place for place in range(len(self.points)) if self._of(place)]) if self.outcomes else []
+        begun = [place for place in range(len(self.points)) if self._of(place)]
+        if not begun:
+            return []
+        if measures is None:
+            return self._headlines(begun)
+        keys = _pairs(measures)
+        for key in keys:
+            if not any(key in self._columns(place) for place in begun):
+                find(self._columns(begun[0]), *key)  # says what there is instead
+        return keys
+
+    def _refuse_nothing(self) -> None:
+        """Refuse to draw what has not begun."""
+        if not self.outcomes:
+            self._refuse(f"no run has finished, and there is nothing to draw; {AGAIN}")
+
+    def _refuse(self, problem: str) -> Never:
+        error = StudyError(problem)
+        error.study = self
+        raise error
 
     def _estimate_dict(self, place: int, key: Key, confidence: float) -> dict[str, Any]:
         estimate = mean_interval(self._values(place, *key), confidence)
@@ -501,6 +536,9 @@ class Study:
         finite = {name: value if isfinite(value) else None for name, value in numbers.items()}
         return {"entity": key[0], "metric": key[1], **finite, "n": estimate.n}
 
+
+AGAIN = "run the study again, and with its results file it goes on from there"
+"""What to do about runs that are missing."""
 
 HEADLINES = frozenset(
     {
@@ -538,6 +576,10 @@ def _line(cells: Sequence[object]) -> str:
     sink = StringIO()
     csv.writer(sink, lineterminator="").writerow(cells)
     return sink.getvalue()
+
+
+def _levels(point: Point) -> dict[str, Any]:
+    return {path: _jsonable(value) for path, value in point.levels.items()}
 
 
 def _jsonable(value: Any) -> Any:

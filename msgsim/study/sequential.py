@@ -13,7 +13,7 @@ from msgsim.study.estimates import Estimate, as_confidence, as_numbers, mean_int
 Replicate = Callable[[range], Iterable[float]]
 """The values of some replications, by their numbers: `range(10, 20)` asks for the tenth to the nineteenth."""
 
-_COUNTABLE = 1e12
+COUNTABLE = 1e12
 """So many replications are as good as infinitely many."""
 
 
@@ -37,7 +37,7 @@ class Sequential(Estimate):
         plain = Estimate.__str__(self)
         if self.reached:
             return plain
-        wanted = f"about {self.required:,.0f} replications would" if self.required < _COUNTABLE else "no number would"
+        wanted = f"about {self.required:,.0f} replications would" if self.required < COUNTABLE else "no number would"
         return f"{plain}; not within {self.target:.3g} as wanted: {wanted}"
 
 

@@ -92,12 +92,12 @@ class ResultsFile:
                     difference = f"its {key} is another one ({_first_difference(before, now)})"
                 raise StudyError(f"{self.path}: holds the runs of another study: {difference}; choose another file")
 
-    def finished(self, points: Sequence[str], replications: int) -> Iterator[tuple[tuple[int, int], Outcome]]:
+    def finished(self, points: Sequence[str], replications: range) -> Iterator[tuple[tuple[int, int], Outcome]]:
         """The runs that are there already, by place.
 
         Args:
             points: the keys of the design points.
-            replications: of each.
+            replications: which of each.
         """
         with self._explained():
             for place, key in enumerate(points):
@@ -108,8 +108,8 @@ class ResultsFile:
                 columns = tuple((sys.intern(entity), sys.intern(measure)) for entity, measure in json.loads(written))
                 rows = self._connection.execute(
                     'SELECT replication, "values", violations, times, series, readings FROM run'
-                    " WHERE point = ? AND replication < ? ORDER BY replication",
-                    (identity, replications),
+                    " WHERE point = ? AND replication >= ? AND replication < ? ORDER BY replication",
+                    (identity, replications.start, replications.stop),
                 )
                 for replication, values, violations, times, series, readings in rows:
                     yield (place, replication), _outcome(columns, values, violations, times, series, readings)

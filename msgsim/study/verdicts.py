@@ -27,7 +27,10 @@ class Verdict:
 
     @property
     def met(self) -> bool:
-        """Whether the whole interval of each term meets it, and no replication had nothing to measure."""
+        """Whether the whole interval of each term meets it, and no replication had nothing to measure.
+
+        What no run has been made of is not met, and not missed.
+        """
         return not self.lacking
 
     @property
@@ -51,8 +54,12 @@ class Verdict:
 
     def __str__(self) -> str:
         word = "met" if self.met else "not met" if self.missed else "not sure"
-        details = "; ".join(f"{term}: {estimate}" for term, estimate in self.terms)
+        details = "; ".join(f"{term}: {_in_words(estimate)}" for term, estimate in self.terms)
         return f"{self.point}: {word}: {details}"
+
+
+def _in_words(estimate: Estimate) -> str:
+    return str(estimate) if estimate.n or estimate.missing else "no run has finished"
 
 
 def _missed(term: Term, estimate: Estimate) -> bool:

@@ -105,11 +105,6 @@ def test_what_has_no_value_is_left_out(study: Study) -> None:
     assert len(axes.get_yticklabels()) == 2
 
 
-def test_a_study_without_runs_is_an_empty_picture(study: Study) -> None:
-    [axes] = attrs.evolve(study, outcomes={}).plot("q", "waiting_time.p99").axes
-    assert not axes.get_yticklabels()
-
-
 def test_what_is_infinite_is_not_on_a_picture_of_the_front() -> None:
     points = [("a", 1.0, float("inf"), True), ("b", 2.0, 3.0, True), ("c", 3.0, float("nan"), False)]
     [axes] = front_chart(points, ("USD", "s")).axes

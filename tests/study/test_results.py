@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import msgsim as ms
-from msgsim.errors import AuditError, DeclarationError, MissingExtra, UnknownName
+from msgsim.errors import AuditError, DeclarationError, MissingExtra, StudyError, UnknownName
 from msgsim.study.estimates import holm
 from msgsim.study.results import Study
 
@@ -234,18 +234,112 @@ def test_books_that_do_not_balance_are_said_with_their_run(study: Study) -> None
         attrs.evolve(study, outcomes={**study.outcomes, (1, 2): broken}).audit()
 
 
-def test_a_point_without_a_finished_run(study: Study) -> None:
-    outcomes = {place: outcome for place, outcome in study.outcomes.items() if place[0] == 0}
-    partial = attrs.evolve(study, outcomes=outcomes, interrupted=True)
-    with pytest.raises(UnknownName, match=rf"no run of design point {COUNT}=2 has finished"):
-        partial.values("q", "sent.total", {COUNT: 2})
-    assert "design points" in partial.summary()
-    assert partial.measured({COUNT: 2}) == []
-    empty = attrs.evolve(study, outcomes={}, interrupted=True)
-    assert "12 runs missing" in empty.summary()
-    assert repr(empty) == "<Study of 3 design points, 0 runs, interrupted>"
-    with pytest.raises(UnknownName, match="no run"):
-        empty.estimate("q", "sent.total", {COUNT: 1})
+@pytest.fixture
+def partial(study: Study) -> Study:
+    """Of the first point two runs, of the second one, of the third none."""
+    outcomes = {place: study.outcomes[place] for place in ((0, 0), (0, 1), (1, 0))}
+    return attrs.evolve(study, outcomes=outcomes, interrupted=True)
+
+
+@pytest.fixture
+def empty(study: Study) -> Study:
+    return attrs.evolve(study, outcomes={}, interrupted=True)
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda study, at: study.values("q", "sent.total", at),
+            lambda study, at: study.estimate("q", "sent.total", at),
+            lambda study, at: study.quantile("q", "sent.total", 0.5, at),
+            lambda study, at: study.compare({COUNT: 1}, at),
+            lambda study, at: study.compare({COUNT: 1}, at, [("q", "sent.total")]),
+            lambda study, at: study.fan("q", "visible", at),
+        ],
+    )
+    def test_what_is_asked_of_a_point_without_runs(self, partial: Study, ask: Any) -> None:
+        with pytest.raises(StudyError) as caught:
+            ask(partial, {COUNT: 3})
+        again = "run the study again, and with its results file it goes on from there"
+        assert str(caught.value) == f"no run of design point {COUNT}=3 has finished; {again}"
+        assert caught.value.study is partial
+
+    def test_a_verdict_of_a_point_without_runs_is_not_sure(self, partial: Study) -> None:
+        objective = "p99(q.waiting_time) < 1000 and total(q.sent) >= 0"
+        verdicts = partial.judge(objective)
+        assert [verdict.point for verdict in verdicts] == list(partial.points)
+        last = verdicts[-1]
+        assert not last.met
+        assert not last.missed
+        assert len(last.lacking) == 2
+        assert str(last) == (
+            f"{COUNT}=3: not sure: p99(q.waiting_time) < 1000: no run has finished; "
+            "total(q.sent) >= 0: no run has finished"
+        )
+        assert [estimate.n for estimate in last.estimates] == [0, 0]
+        assert "n=2" in str(verdicts[0])
+        [alone] = partial.judge(objective, {COUNT: 3})
+        assert str(alone) == str(last)
+        with pytest.raises(UnknownName, match="no entity named 'z'"):
+            partial.judge("mean(z.waiting_time) < 1", {COUNT: 3})
+
+    def test_nothing_to_measure_is_not_the_same_as_no_run(self, study: Study) -> None:
+        never = _with(study, 2, ("q", "waiting_time.mean"), [nan] * 4)
+        [verdict] = never.judge("mean(q.waiting_time) < 1", {COUNT: 3})
+        assert str(verdict).endswith("4 without a value)")
+
+    def test_the_cheapest_is_of_those_that_are_known_to_meet_it(self, partial: Study, empty: Study) -> None:
+        key = ("*", "cost_per_month.final")
+        dear = _with(_with(partial, 0, key, [5.0, 5.0]), 1, key, [1.0])
+        found = dear.cheapest("mean(w.count) <= 1000")
+        assert found is not None
+        assert found.point.levels == {COUNT: 1}, "of the others too little is known"
+        assert empty.cheapest("total(q.sent) >= 1") is None
+
+    def test_summaries_name_the_points_without_runs(self, partial: Study, empty: Study) -> None:
+        text = partial.summary()
+        assert f"interrupted, 9 runs missing\n\nNo run has finished of 1 design point:\n  {COUNT}=3\n\nq." in text
+        assert (
+            f"<p>No run has finished of 1 design point:</p><ul><li>{COUNT}=3</li></ul><table>" in partial._repr_html_()
+        )
+        assert empty.summary().endswith(
+            f"No run has finished of 3 design points:\n  {COUNT}=1\n  {COUNT}=2\n  {COUNT}=3\n"
+        )
+        assert empty.summary([("q", "sent.total")]) == empty.summary()
+
+    def test_one_point_more_than_are_named(self, partial: Study) -> None:
+        bare = [attrs.evolve(partial.points[2], levels={COUNT: number}) for number in range(3, 15)]
+        for points, last in ((bare[:10], f"{COUNT}=12"), (bare[:11], "and 1 more")):
+            text = attrs.evolve(partial, points=(*partial.points[:2], *points)).summary()
+            assert f"of {len(points)} design points:" in text
+            assert f"\n  {last}\n\n" in text
+
+    def test_what_is_left_of_the_others(self, partial: Study, empty: Study) -> None:
+        assert partial.measured({COUNT: 3}) == empty.measured({COUNT: 1}) == []
+        assert partial.series("q", "visible", {COUNT: 3})[1] == []
+        assert partial.probability("total(q.sent) > 1", {COUNT: 3}).n == 0
+        assert empty.front(("q", "sent.total"), ("w", "count.mean")) == []
+        assert repr(empty) == "<Study of 3 design points, 0 runs, interrupted>"
+        known = [row[0] for row in partial.front(("q", "sent.total"), ("w", "count.mean"))]
+        assert known
+        assert all(point in partial.points[:2] for point in known)
+
+    def test_there_is_no_picture_of_nothing(self, empty: Study) -> None:
+        for draw in (
+            lambda: empty.plot("q", "sent.total"),
+            lambda: empty.plot_front(("q", "sent.total"), ("w", "count.mean")),
+        ):
+            with pytest.raises(StudyError, match="no run has finished, and there is nothing to draw") as caught:
+                draw()
+            assert caught.value.study is empty
+
+
+def test_a_summary_of_what_is_not_there_is_refused(study: Study) -> None:
+    with pytest.raises(UnknownName, match=r"of sojourn_time there are: .*sojourn_time\.p99"):
+        study.summary([("q", "sent.total"), ("q", "sojourn_time.p95")])
+    with pytest.raises(UnknownName, match="no entity named 'z'"):
+        study.summary([("z", "sent.total")])
 
 
 def test_nothing_is_no_number(study: Study) -> None:

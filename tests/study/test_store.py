@@ -7,6 +7,7 @@ import pytest
 
 import msgsim as ms
 from msgsim.errors import AuditError, StudyError
+from msgsim.study.identity import filed
 from msgsim.study.jobs import Outcome
 from msgsim.study.prices import shipped_text
 from msgsim.study.store import ResultsFile
@@ -41,6 +42,37 @@ def test_with_more_replications_and_more_values(experiment: ms.Experiment, tmp_p
     assert study.to_csv() == more.run("sequential").to_csv()
     less = attrs.evolve(experiment, replications=2).run("sequential", results=path)
     assert len(less.outcomes) == 4
+
+
+def test_each_finished_run_is_read_once_however_many_rounds_there_are(
+    experiment: ms.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.sqlite"
+    attrs.evolve(experiment, replications=5).run("sequential", results=path)
+    rounds: list[list[tuple[int, int]]] = []
+    finished, named = ResultsFile.finished, []
+
+    def read(file: ResultsFile, points: list[str], replications: range) -> list[tuple[tuple[int, int], Outcome]]:
+        found = list(finished(file, points, replications))
+        rounds.append([place for place, _ in found])
+        return found
+
+    monkeypatch.setattr(ResultsFile, "finished", read)
+    monkeypatch.setattr("msgsim.study.course.filed", lambda point: named.append(point) or filed(point))
+    told: list[tuple[int, int]] = []
+    stopping = experiment.stop_when("q", "waiting_time.mean", relative=1e-6, most=12)
+    study = stopping.run("sequential", results=path, progress=lambda *done: told.append(done))
+    assert rounds == [
+        [(point, number) for point in (0, 1) for number in range(3)],
+        [(point, number) for point in (0, 1) for number in (3, 4)],
+        [],
+    ]
+    assert len(named) == 2, "points are named once"
+    assert told[:2] == [(6, 6), (10, 12)]
+    assert study.to_csv() == attrs.evolve(experiment, replications=12).run("sequential").to_csv()
+    with ResultsFile(path, stopping.identity()) as file:
+        keys = [filed(point) for point in study.points]
+        assert [place for place, _ in finished(file, keys[:1], range(4, 6))] == [(0, 4), (0, 5)]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +186,7 @@ def test_a_full_disk_loses_no_finished_run(experiment: ms.Experiment, tmp_path: 
         written = _fill(file, points[0], outcome)
         with pytest.raises(StudyError, match="the disk is full"):
             file.save("a new point", 0, attrs.evolve(outcome, columns=outcome.columns * 50))
-        assert sum(1 for _ in file.finished(points, 1000)) == 2 + written
+        assert sum(1 for _ in file.finished(points, range(1000))) == 2 + written
     going_on = experiment.run("sequential", results=path, progress=lambda *_: False)
     assert len(going_on.outcomes) == 2 + written
 
