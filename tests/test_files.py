@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import msgsim as ms
 from msgsim import files
+from msgsim.bus.addresses import NOT_IN_HEADERS
 from msgsim.bus.contents import find_forbidden
 from msgsim.bus.templates import literal
 from msgsim.distributions import Distribution
@@ -21,6 +22,7 @@ TEMPLATES = TEXTS.map(lambda text: text.replace("{", "{{").replace("}", "}}")) |
 )
 SENT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=12)
 BODIES = TEMPLATES.filter(lambda text: bool(text) and not find_forbidden(literal(text)))
+HEADERS = TEMPLATES.filter(lambda text: not NOT_IN_HEADERS.search(text))
 SUBJECTS = st.from_regex("[!-~][ -~]{0,11}", fullmatch=True)
 POSITIVE = st.floats(0, 1e9, exclude_min=True)
 RATES = st.floats(0, 1e9) | st.integers(0, 10**6)
@@ -168,10 +170,10 @@ def outboxes() -> st.SearchStrategy[ms.Outbox]:
 def actions(queue_names: list[str], topic_names: list[str], outbox_names: list[str]) -> st.SearchStrategy[Any]:
     kinds: list[st.SearchStrategy[Any]] = []
     if outbox_names:
-        to = TEMPLATES | st.lists(TEMPLATES, min_size=1, max_size=2)
-        cc = TEMPLATES | st.lists(TEMPLATES, max_size=2)
+        to = HEADERS | st.lists(HEADERS, min_size=1, max_size=2)
+        cc = HEADERS | st.lists(HEADERS, max_size=2)
         kinds.append(
-            st.builds(ms.SendEmail, st.sampled_from(outbox_names), to=to, subject=TEMPLATES, body=TEMPLATES, cc=cc)
+            st.builds(ms.SendEmail, st.sampled_from(outbox_names), to=to, subject=HEADERS, body=TEMPLATES, cc=cc)
         )
         kinds.append(st.builds(ms.SendEmail, st.sampled_from(outbox_names)))
     if topic_names:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import attrs
 
 from msgsim.bus import drafts
+from msgsim.bus.addresses import NOT_IN_HEADERS
 from msgsim.bus.drafts import check_text
 from msgsim.bus.email_templates import MOST_NESTED, EmailTemplate, TemplatedEmail
 from msgsim.bus.feedback import feedback_in
@@ -37,9 +38,22 @@ def _check_template(owner: object, attribute: "attrs.Attribute[Any]", value: obj
     _check(f"{type(owner).__name__}.{attribute.name}", value, optional=attribute.default is None)
 
 
+def _check_header(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    _check_template(owner, attribute, value)
+    _refuse_lines(f"{type(owner).__name__}.{attribute.name}", value)
+
+
 def _check_addresses(owner: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    path = f"{type(owner).__name__}.{attribute.name}"
     for item in value if isinstance(value, tuple) else (value,):
-        _check(f"{type(owner).__name__}.{attribute.name}", item)
+        _check(path, item)
+        _refuse_lines(path, item)
+
+
+def _refuse_lines(path: str, value: object) -> None:
+    """Refuse what would begin another header of the email, or end all of them."""
+    if isinstance(value, str) and NOT_IN_HEADERS.search(value):
+        raise DeclarationError(path, f"{value!r} has a line break or control character; allowed: one line of text")
 
 
 def _check(path: str, value: object, *, optional: bool = False) -> None:
@@ -121,7 +135,7 @@ class SendEmail(Action):
     to: Sequence[str] = attrs.field(
         default="customer-{n}@example.com", converter=as_tuple, validator=_check_addresses, kw_only=True
     )
-    subject: str = attrs.field(default="Message {n}", validator=_check_template, kw_only=True)
+    subject: str = attrs.field(default="Message {n}", validator=_check_header, kw_only=True)
     body: str = attrs.field(default="{body}", validator=_check_template, kw_only=True)
     cc: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_addresses, kw_only=True)
     bcc: Sequence[str] = attrs.field(default=(), converter=as_tuple, validator=_check_addresses, kw_only=True)

@@ -338,6 +338,16 @@ def test_actions_that_cannot_be(make: Callable[[], Any], words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.rule("SES-SND-3")
+@pytest.mark.parametrize("field", ["to", "cc", "bcc", "subject", "list_unsubscribe"])
+@pytest.mark.parametrize("given", ["a@x.org\nBcc: b@x.org", "{n}\r@x.org", "a\0@x.org", "a@x.org\u2028"])
+def test_no_part_of_a_header_of_an_email_begins_another_one(field: str, given: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        ms.SendEmail("ses", **{field: given})
+    problem = f"{given!r} has a line break or control character; allowed: one line of text"
+    assert str(caught.value) == f"SendEmail.{field}: {problem}"
+
+
 def test_actions_keep_their_own_copies() -> None:
     attributes = {"kind": "a"}
     action = ms.Publish("t", attributes=attributes)
