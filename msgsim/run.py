@@ -424,9 +424,9 @@ def _place(size: int, q: float) -> int:
 
 
 @lru_cache(maxsize=256)
-def _places(size: int) -> list[tuple[str, int]]:
+def _places(size: int) -> tuple[tuple[str, int], ...]:
     """Where the quantiles that have names are: gauges of a run are all equally long, and so are those of all runs."""
-    return [(name, _place(size, q)) for name, q in _QUANTILES.items()]
+    return tuple((name, _place(size, q)) for name, q in _QUANTILES.items())
 
 
 def _in_order(samples: "array[float]") -> "array[float]":

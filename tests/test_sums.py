@@ -31,7 +31,6 @@ def bits(value: float) -> bytes:
 
 
 @pytest.mark.usefixtures("by_numpy")
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 @given(st.lists(TIMES, max_size=40) | st.lists(WIDE, max_size=20))
 @example([2.0**-1074, -(2.0**-1074), 2.0**-1073])
 @example([1e16, 1.0, -1e16])
@@ -41,6 +40,9 @@ def bits(value: float) -> bytes:
 @example([1.0, 2.0**-53, 2.0**-106, -(2.0**-106)])
 @example([-1.0] * 4 + [0.5 - 2.0**-54] * 4)
 @example([0.0, -0.0])
+@example(
+    [*[2.0**-51 * (1 + times * 2.0**-52) for times in (1, 1, 1, 2)], 0.75, -0.75, -(2.0**-49)]
+)  # as large rests as can be
 def test_it_is_what_fsum_has(values: list[float]) -> None:
     try:
         expected = fsum(values)

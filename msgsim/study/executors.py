@@ -156,8 +156,8 @@ def _outlive(workers: _Workers, ahead: int, jobs: Sequence[Job], save: Save) -> 
     suspects: dict[tuple[int, int], Job] = {}
     deaths = 0
     while left or suspects:
-        some = left or suspects
-        results = workers(list(some.values()), ahead if left else 1)
+        some, at_once = (left, ahead) if left else (suspects, 1)
+        results = workers(list(some.values()), at_once)
         try:
             for place, outcome in results:
                 deaths = 0
@@ -167,7 +167,7 @@ def _outlive(workers: _Workers, ahead: int, jobs: Sequence[Job], save: Save) -> 
             deaths += 1
             if deaths == ATTEMPTS:
                 raise StudyError(_died(next(iter(some.values())), len(left) + len(suspects))) from error
-            for place in list(some)[: ahead if left else 1]:  # they are handed out in order
+            for place in list(some)[:at_once]:  # they are handed out in order
                 suspects[place] = some.pop(place)
         finally:
             with catch_warnings():

@@ -140,9 +140,19 @@ def test_two_studies_do_not_write_one_file(
     experiment: ms.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("msgsim.study.store.PATIENCE", 0.0)
-    path = tmp_path / "study.sqlite"
-    with ResultsFile(path, experiment.identity()), pytest.raises(StudyError, match="another study is writing it"):
-        experiment.run("sequential", results=path)
+    path, made = tmp_path / "study.sqlite", list[int]()
+
+    def meanwhile(done: int, _total: int) -> None:
+        if done == 2:
+            with pytest.raises(StudyError, match="another study is writing it; give each study a file of its own"):
+                experiment.run("sequential", results=path, progress=lambda done, _total: made.append(done))
+
+    study = experiment.run("sequential", results=path, progress=meanwhile)
+    assert made == [], "it is refused before it makes a run"
+    assert len(study.outcomes) == 6
+    again = experiment.run("sequential", results=path, progress=lambda done, _total: made.append(done))
+    assert made == [6], "and what the first one has made is all there"
+    assert again.to_csv() == study.to_csv()
 
 
 def test_what_is_no_results_file_is_left_alone(experiment: ms.Experiment, tmp_path: Path) -> None:
