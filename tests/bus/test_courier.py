@@ -558,6 +558,16 @@ def test_an_attempt_that_is_late_does_not_make_the_next_one_later() -> None:
     assert (the(topic).attempts, outcome(topic)) == (4, (0, 0, 1, 0))
 
 
+@pytest.mark.rule("SNS-RTY-5")
+@pytest.mark.parametrize("server", [ms.Server(failures={"503": 1}), ms.Server(outages=[ms.Outage(duration=inf)])])
+def test_the_last_attempt_in_vain_is_late_too(server: ms.Server) -> None:
+    subscription = ms.Subscription(endpoint=WEB, protocol="https", server=server, retry_jitter=1.0)
+    topic = ms.TopicFanout(ms.Topic(subscriptions=[subscription]), "t", rng=Often(0.75))
+    topic.publish("x", 0)
+    assert drive(topic) == [60 + 15]
+    assert (the(topic).attempts, outcome(topic)) == (4, (0, 0, 1, 0))
+
+
 @pytest.mark.rule("SNS-RTY-1")
 def test_an_outage_is_a_failure_of_the_server_and_is_waited_out() -> None:
     topic = topic_with(ms.Server(outages=[ms.Outage(duration=30)]), redrive="dead")

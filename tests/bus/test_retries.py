@@ -137,6 +137,8 @@ def test_attempts_are_found_by_their_time(protocol: str, length: float) -> None:
         assert schedule.begun(nextafter(time, -inf), length) == found
         if attempt < last:
             assert schedule.at_or_after(nextafter(time, inf), length) == schedule.begun(time, length)
+            between = (time + schedule.offset(attempt + 1, length)) / 2
+            assert schedule.begun(between, length) == (attempt + 1 if between > time else schedule.begun(time, length))
     assert schedule.at_or_after(nextafter(schedule.offset(last, length), inf), length) is None
     assert schedule.at_or_after(-1.0) == 0
     assert schedule.begun(-1.0) == 0
