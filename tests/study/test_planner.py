@@ -203,7 +203,7 @@ def test_it_can_be_stopped_before_any_value_was_judged(desk: ms.Scenario) -> Non
     assert not any(trial.met or trial.missed or trial.is_open for trial in plan.table)
     assert plan.conclusion == "Interrupted before any value could be judged."
     assert plan.study.interrupted
-    assert "4 replications" in plan.study.summary()
+    assert " · 4 replications · " in plan.study.summary()
     assert "interrupted, 16 runs missing" in plan.study.summary()
 
 

@@ -245,6 +245,19 @@ def test_the_best_so_far_is_on_the_side_that_is_wanted(want: str, best: int, des
     assert raised.value.plan.value == best
 
 
+@pytest.mark.parametrize("mean", [1.0, 20.0])
+def test_a_first_round_that_was_interrupted_has_no_say(mean: float, desk: ms.Scenario, runs: _Runs) -> None:
+    """However sure its few runs seem to be."""
+    runs.replicate = lambda _count, _replication: mean
+    with pytest.raises(PlanInterrupted) as raised:
+        _plan(desk, progress=_stopping(18))
+    plan = raised.value.plan
+    assert plan.value is None
+    assert {trial.state for trial in plan.table} == {"interrupted"}
+    assert any(trial.verdict.met or trial.verdict.missed for trial in plan.table)
+    assert not any(trial.met or trial.missed or trial.is_open for trial in plan.table)
+
+
 def _stopping(calls: int) -> Callable[[int, int], bool]:
     """Wants no more at some call."""
     left: Iterator[int] = iter(range(calls - 1, -1, -1))
