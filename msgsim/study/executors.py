@@ -50,8 +50,11 @@ _Workers = Callable[[Sequence[Job], int], Generator[_Placed, None, None]]
 WORTH_IT = 1.0
 """Work shorter than this is done here: to start workers takes about as long [s]."""
 
-AHEAD = 3
-"""Runs for each worker that are under way or handed out, so that it need not wait until results are saved."""
+AHEAD = 2
+"""Runs for each worker that are under way or handed out, so that it need not wait until results are saved.
+
+Loky passes so many on to its workers at once; if it were stopped with more, its thread would stumble over them.
+"""
 
 IDLE = 300
 """So long workers wait for the next study [s]."""

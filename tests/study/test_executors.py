@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from time import perf_counter, sleep
 
 import pytest
 
@@ -301,6 +302,25 @@ def test_no_more_runs_are_handed_out_than_workers_can_begin_soon(
     assert isinstance(limits, dict)
     assert limits["OMP_NUM_THREADS"] == "3"
     assert limits["OPENBLAS_NUM_THREADS"] == "1"
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="there is no such call on this system")
+def test_ctrl_c_ends_the_runs_that_are_under_way(desk: ms.Scenario) -> None:
+    def endless(_run: ms.Run) -> dict[str, float]:
+        sleep(100)
+        return {}
+
+    def press(_done: int, _total: int) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
+
+    experiment = ms.Experiment(desk, replications=9, horizon=10.0, measure=endless)
+    began = perf_counter()
+    study = experiment.run(n_jobs=2, progress=press)
+    assert perf_counter() - began < 50
+    assert study.interrupted
+    assert study.outcomes == {}
 
 
 def test_runs_are_made_here_where_there_may_be_one_worker(

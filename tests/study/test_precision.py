@@ -127,3 +127,19 @@ def test_what_is_said_of_one_point(values: list[float], target: float, said: str
 def test_what_is_wanted_in_words(relative: float, absolute: float, said: str) -> None:
     wanted = Precision(*WAIT, relative=relative, absolute=absolute, confidence=0.9)
     assert str(wanted) == f"q.waiting_time.mean within {said} (90 %)"
+
+
+def test_what_is_wanted_if_nothing_is_said(desk: ms.Scenario) -> None:
+    wanted = ms.Experiment(desk).stop_when(*WAIT).precision
+    assert wanted == Precision(*WAIT)
+    assert str(wanted) == "q.waiting_time.mean within 5 % of its mean (95 %)"
+    assert wanted.most == 1000
+
+
+def test_what_is_just_precise_enough_is(desk: ms.Scenario) -> None:
+    experiment = ms.Experiment(desk, replications=2, horizon=20.0)
+    for relative, absolute in ((0.0, 0.0), (0.05, 0.0)):
+        study = experiment.stop_when("w", "count.mean", relative=relative, absolute=absolute).run("sequential")
+        assert study.imprecise == ()
+    half = experiment.run("sequential").estimate(*WAIT).half_width
+    assert experiment.stop_when(*WAIT, relative=0.0, absolute=half, most=2).run("sequential").imprecise == ()
