@@ -122,6 +122,36 @@ def test_and_the_rest_by_workers_when_it_is_worth_it(
     assert len(handed) == 5
 
 
+@pytest.mark.parametrize(("n_jobs", "asked"), [(None, -1), (2, 2), (-2, -2)])
+def test_how_many_workers_are_asked_for(
+    experiment: ms.Experiment, monkeypatch: pytest.MonkeyPatch, n_jobs: int | None, asked: int
+) -> None:
+    counts = []
+
+    def workers(jobs: Sequence[Job], count: int, save: executors.Save) -> None:
+        counts.append(count)
+        executors._here(jobs, save)
+
+    monkeypatch.setattr(executors, "WORTH_IT", 0.0)
+    monkeypatch.setattr(executors, "_with_workers", workers)
+    assert len(experiment.run(n_jobs=n_jobs).outcomes) == 6
+    assert counts == [asked]
+
+
+@pytest.mark.parametrize(("each", "left"), [(0.24, 0), (0.25, 0), (0.26, 4), (2.0, 4)])
+def test_work_is_worth_workers_by_what_is_left_of_it(
+    desk: ms.Scenario, monkeypatch: pytest.MonkeyPatch, each: float, left: int
+) -> None:
+    clock = iter([10.0 + each * place for place in range(9)])
+    monkeypatch.setattr(executors, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(executors, "perform", lambda job: Failure(str(job.place), ours=True))
+    jobs = [Job(0, replication, desk, Terms()) for replication in range(5)]
+    saved: list[Job] = []
+    rest = executors._here(jobs, lambda job, _: saved.append(job) is None, worth=1.0)
+    assert len(rest) == left
+    assert [*saved, *rest] == jobs
+
+
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     script = tmp_path / "study.py"
     script.write_text(
