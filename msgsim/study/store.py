@@ -188,6 +188,11 @@ class _Explained:
             problem = "is there already, and is no results file; it is left alone"
         elif "full" in str(error):
             problem = "the disk is full; the runs that had been written are there, and the study can go on from them"
+        elif getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_WRITE":
+            problem = (
+                "cannot be written any more: a quota, a limit of file sizes or a fault of the disk; the runs that had "
+                "been written are there, and the study can go on from them"
+            )
         else:
             problem = f"cannot be used as a results file: {error}"
         raise StudyError(f"{self._path}: {problem}") from error

@@ -183,6 +183,24 @@ def test_a_file_of_another_format_is_refused(experiment: ms.Experiment, tmp_path
         experiment.run("sequential", results=path)
 
 
+def test_a_limit_of_file_sizes_loses_no_finished_run(experiment: ms.Experiment, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of processes are those of Unix")
+    path = tmp_path / "study.sqlite"
+    experiment.run("sequential", results=path, progress=lambda done, _total: done < 2)
+    points = [point.key for point in experiment.points()]
+    outcome = experiment.run("sequential", progress=lambda done, _total: done < 1).outcomes[0, 0]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ResultsFile(path, experiment.identity()) as file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+        try:
+            with pytest.raises(StudyError, match=r"cannot be written any more: .* written are there"):
+                file.save("a new point", 0, attrs.evolve(outcome, columns=outcome.columns * 50))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with ResultsFile(path, experiment.identity()) as file:
+        assert sum(1 for _ in file.finished(points, range(1000))) == 2
+
+
 def test_a_full_disk_loses_no_finished_run(experiment: ms.Experiment, tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
     experiment = attrs.evolve(experiment, replications=40)
