@@ -26,11 +26,11 @@ NAMES = [
 
 
 @cache
-def run(name: str, *changes: tuple[str, float]) -> ms.Run:
+def run(name: str, *changes: tuple[str, float], until: float | None = None) -> ms.Run:
     scenario = ms.load(name)
     for path, value in changes:
         scenario = scenario.vary(path, value)
-    return ms.simulate(scenario)  # which audits
+    return ms.simulate(scenario, until=until)  # which audits
 
 
 def test_there_are_these_with_titles() -> None:
@@ -315,10 +315,10 @@ def test_a_campaign_is_paused_before_its_last_email_unless_the_list_is_clean() -
     assert usual.final("club", "bounce_rate") > 0.1
     assert usual.total("club", "delayed") == 0
 
-    clean = run("campaign", ("outboxes.club.receivers.0.unknown_users", 0.02))
+    clean = run("campaign", ("outboxes.club.receivers.0.unknown_users", 0.02), until=3.1 * ms.DAY)
     assert clean.total("club", "rejected") == 0
     assert clean.total("club", "accepted") == 20_000
-    assert 3 * ms.DAY < first_time(clean, "accepted", 20_000) < 3.1 * ms.DAY
+    assert first_time(clean, "accepted", 20_000) > 3 * ms.DAY
 
 
 @pytest.mark.slow
@@ -330,9 +330,9 @@ def test_a_campaign_over_an_address_that_nobody_knows_comes_late() -> None:
 @pytest.mark.slow
 @pytest.mark.rule("SES-REP-3")
 def test_a_campaign_without_a_quota_is_paused_after_its_last_email() -> None:
-    quick = run("campaign", ("outboxes.club.max_24_hour_send", 500_000))
+    quick = run("campaign", ("outboxes.club.max_24_hour_send", 500_000), until=14 * ms.HOUR)
     assert first_time(quick, "accepted", 20_000) < 1.5 * ms.HOUR
-    assert 12 * ms.HOUR < first_time(quick, "paused", 1) < 14 * ms.HOUR
+    assert first_time(quick, "paused", 1) > 12 * ms.HOUR
     assert quick.total("club", "rejected") == 0
 
 

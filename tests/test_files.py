@@ -265,7 +265,8 @@ def joined(pool: ms.Workers, join: ms.Join) -> ms.Workers:
     return attrs.evolve(pool, on_success=(*pool.on_success, join))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=50)
+@pytest.mark.slow
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=30)
 @given(scenarios())
 def test_what_is_written_is_read_back_as_an_equal_scenario(scenario: ms.Scenario) -> None:
     source = scenario.to_toml()

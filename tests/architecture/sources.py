@@ -31,14 +31,43 @@ def modules() -> dict[str, Path]:
     return found
 
 
-@cache
+class Call(NamedTuple):
+    """A call in a file.
+
+    `arguments` says whether it has any by position, `hashing` whether it stands in a `__hash__`, `importing` whether it
+    stands outside of functions and classes.
+    """
+
+    function: str
+    line: int
+    arguments: bool
+    hashing: bool
+    importing: bool
+
+
 def tree(path: Path) -> ast.Module:
+    """Not to be kept: the trees of all files are millions of objects for every garbage collection that follows."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], bool, bool]]:
+@cache
+def calls(path: Path) -> list[Call]:
+    """Each call of a file."""
+    module = tree(path)
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef) and node.name == "__hash__"]
+    statements = [each for each in module.body if not isinstance(each, (ast.FunctionDef, ast.ClassDef))]
+    hashing, importing = ({node for root in roots for node in ast.walk(root)} for roots in (functions, statements))
+    return [
+        Call(ast.unparse(node.func), node.lineno, bool(node.args), node in hashing, node in importing)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call)
+    ]
+
+
+@cache
+def imports(path: Path) -> list[tuple[str, tuple[str, ...], bool, bool]]:
     """Module, names, lazy and typing of each import of a file."""
-    yield from _imports(tree(path), lazy=False, typing=False)
+    return list(_imports(tree(path), lazy=False, typing=False))
 
 
 def _imports(node: ast.AST, *, lazy: bool, typing: bool) -> Iterator[tuple[str, tuple[str, ...], bool, bool]]:
@@ -48,12 +77,13 @@ def _imports(node: ast.AST, *, lazy: bool, typing: bool) -> Iterator[tuple[str, 
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, "imports are absolute"
             yield child.module or "", tuple(alias.name for alias in child.names), lazy, typing
-        else:
-            inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        elif isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):  # no expression has an import in it
+            inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
             checked = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
             yield from _imports(child, lazy=lazy or inside, typing=typing or checked)
 
 
+@cache
 def arrows() -> list[Arrow]:
     """All imports of msgsim by msgsim; of a package's module, not of the package, where it is one."""
     known = modules()

@@ -79,6 +79,7 @@ def test_a_folder_of_sources_has_no_version(monkeypatch: pytest.MonkeyPatch) -> 
 # ---------------------------------------------------------------- dependencies
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_declared() -> None:
     extras = PROJECT["optional-dependencies"]
     kinds = ("study", "pandas", "plot", "testing", "signing")
@@ -87,6 +88,7 @@ def test_what_is_imported_is_declared() -> None:
     assert _imported(PACKAGE) - sys.stdlib_module_names - {"msgsim"} == modules_of
 
 
+@pytest.mark.slow
 def test_what_is_declared_for_development_is_used() -> None:
     extras = PROJECT["optional-dependencies"]
     used = _imported(ROOT / "tests") | _imported(ROOT / "benchmarks")
@@ -94,6 +96,7 @@ def test_what_is_declared_for_development_is_used() -> None:
         assert _names(extras[extra]) - TOOLS <= used, extra
 
 
+@pytest.mark.slow
 def test_the_command_line_alone_imports_what_it_is_made_of() -> None:
     for name, path in modules().items():
         if room(name) != "cli":

@@ -1,12 +1,8 @@
 """Same scenario and seed, same run: nothing looks at a clock, at chance without a seed, or at the hash of a text."""
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.architecture.sources import PACKAGE, ROOT, imports, modules, room, tree
+from tests.architecture.sources import PACKAGE, ROOT, calls, imports, modules, room
 
 MODULES = modules()
 
@@ -50,12 +46,6 @@ TIMELESS = {"formatdate", "localtime"}
 """Of `email.utils`: without a time they take that of the wall."""
 
 
-def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
-
-
 @pytest.mark.parametrize("module", [name for name in MODULES if room(name) in {"bus", "service"}])
 def test_rules_take_now_and_know_no_clock(module: str) -> None:
     imported = {name.partition(".")[0] for name, *_ in imports(MODULES[module])}
@@ -69,10 +59,10 @@ def test_nothing_looks_at_the_wall_clock(module: str) -> None:
             assert module in TIMING, "only progress bars measure time, and what is worth worker processes"
             assert names, "import what is used of `time` by name"
             assert set(names) <= CLOCKS
-    for function, call in _calls(MODULES[module]):
-        last = function.rpartition(".")[2]
-        assert last not in WALL, f"line {call.lineno}: {function}()"
-        assert last not in TIMELESS or call.args, f"line {call.lineno}: {function}()"
+    for call in calls(MODULES[module]):
+        last = call.function.rpartition(".")[2]
+        assert last not in WALL, f"line {call.line}: {call.function}()"
+        assert last not in TIMELESS or call.arguments, f"line {call.line}: {call.function}()"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -81,31 +71,23 @@ def test_chance_comes_from_a_seed(module: str) -> None:
         assert name not in {"secrets", "uuid"}
         if name == "random":
             assert names == ("Random",), "the functions of `random` share one generator"
-    for function, call in _calls(MODULES[module]):
-        last = function.rpartition(".")[2]
-        assert last not in {"urandom", "make_msgid", "SystemRandom"}, f"line {call.lineno}"
+    for call in calls(MODULES[module]):
+        last = call.function.rpartition(".")[2]
+        assert last not in {"urandom", "make_msgid", "SystemRandom"}, f"line {call.line}"
         if last == "Random":
-            assert call.args, f"line {call.lineno}: Random() without a seed"
+            assert call.arguments, f"line {call.line}: Random() without a seed"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_is_random_while_it_is_imported(module: str) -> None:
-    for statement in tree(MODULES[module]).body:
-        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            found = [ast.unparse(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)]
-            assert not [name for name in found if name.rpartition(".")[2] in {"Random", "random", "stream"}]
+    found = [call.function for call in calls(MODULES[module]) if call.importing]
+    assert not [name for name in found if name.rpartition(".")[2] in {"Random", "random", "stream"}]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_hash_of_a_text_decides_nothing(module: str) -> None:
-    inside = {
-        id(node)
-        for function in ast.walk(tree(MODULES[module]))
-        if isinstance(function, ast.FunctionDef) and function.name == "__hash__"
-        for node in ast.walk(function)
-    }
-    found = {id(call): call.lineno for function, call in _calls(MODULES[module]) if function == "hash"}
-    assert [line for node, line in found.items() if node not in inside] == []
+    found = [call for call in calls(MODULES[module]) if call.function == "hash"]
+    assert [call.line for call in found if not call.hashing] == []
 
 
 def test_hot_files_say_so_in_their_first_line() -> None:
@@ -130,8 +112,8 @@ def test_the_command_line_alone_writes_to_the_screen() -> None:
     writers = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES.values()
-        for function, _ in _calls(path)
-        if function in {"print", "sys.stdout.write", "sys.stdout.writelines", "sys.stderr.write"}
+        for call in calls(path)
+        if call.function in {"print", "sys.stdout.write", "sys.stdout.writelines", "sys.stderr.write"}
     }
     others = {writer for writer in writers if not writer.startswith("cli/")}
     assert others == {"study/progress.py"}, "the bar of a study, if one is asked for"

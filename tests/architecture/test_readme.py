@@ -34,6 +34,7 @@ def test_two_commands_need_nothing_but_python() -> None:
     assert "pytest" in tests
 
 
+@pytest.mark.slow
 def test_the_example_prints_what_is_shown() -> None:
     ((_, source), (_, shown)) = next(pair for pair in pairwise(BLOCKS) if pair[0][0] == "python")
     assert len(source.splitlines()) <= 25
@@ -56,6 +57,7 @@ def test_the_plan_is_what_is_shown() -> None:
     assert sink.getvalue().split("\n") == [*shown.split("\n")[:-1], "", ""]
 
 
+@pytest.mark.slow
 def test_the_machine_finds_what_is_told() -> None:
     from hypothesis import settings
 

@@ -165,6 +165,7 @@ def bytes_per_message(send: Callable[[float], object], count: int) -> float:
 class TestMemory:
     """100,000 messages at 100,000 different times that share a body and have no attributes."""
 
+    @pytest.mark.slow
     def test_of_a_message_that_was_sent(self) -> None:
         queue = make()
         assert bytes_per_message(lambda now: queue.send(BODY, now), 100_000) <= 200

@@ -81,6 +81,7 @@ class TestLive:
         queue.change_visibility(delivery.receipt_handle, 100_000, 10)
         assert (queue.counts(100_009), queue.counts(100_010)) == ((0, 1, 0), (1, 0, 0))
 
+    @pytest.mark.slow
     @pytest.mark.rule("SQS-INF-1")
     def test_any_number_may_be_in_flight(self) -> None:
         queue = StandardQueue(Queue(quotas="relaxed"), "q")

@@ -40,6 +40,7 @@ def test_the_calendar_is_that_of_the_standard_library(milliseconds: int) -> None
     assert iso_timestamp(milliseconds / 1000) == expected
 
 
+@pytest.mark.slow
 def test_every_day_of_four_centuries() -> None:
     day = datetime(1900, 1, 1, tzinfo=UTC)
     for _ in range(146_098):

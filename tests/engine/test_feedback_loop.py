@@ -89,6 +89,7 @@ class TestLoop:
         times = run.samples("feedback", "end_to_end_time")
         assert min(times) == pytest.approx(1.05)
 
+    @pytest.mark.slow
     def test_run_in_two_steps_is_one_run(self) -> None:
         scenario = loop((EVENTS + ".0.delay", ms.Exponential(60)), (EVENTS + ".0.duplicate_rate", 0.2))
         whole, steps = ms.Simulation(scenario, seed=5, probe=ms.HOUR), ms.Simulation(scenario, seed=5, probe=ms.HOUR)

@@ -19,7 +19,7 @@ from tests.properties.scenarios import Deed, User, programs, scenarios
 
 UNTIL = 120.0
 
-brief = settings(deadline=None, max_examples=40)
+brief = settings(deadline=None, max_examples=30)
 """Each example is a run or two; the profile's own number is for the comparison of the two engines."""
 
 seeds = st.integers(0, 3)
@@ -161,7 +161,6 @@ def test_time_never_runs_backwards(
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(any_scenario, programs(), programs(6), seeds)
 def test_lazy_equals_an_event_per_message(
     scenario: ms.Scenario, inside: list[tuple[float, Deed]], between: list[tuple[float, Deed]], seed: int

@@ -7,6 +7,7 @@ from msgsim.service.account import Account
 from msgsim.service.requests import call
 
 
+@pytest.mark.slow
 @pytest.mark.rule("SQS-SND-9")
 def test_any_number_of_requests_at_one_instant_is_taken() -> None:
     account = Account()

@@ -193,6 +193,7 @@ def test_v11_what_stands_before_the_extended_one_comes_again() -> None:
     assert bodies(queue, 2.5) == ["a1"]
 
 
+@pytest.mark.slow
 @pytest.mark.rule("FIFO-VIS-3")
 def test_v13_at_the_limit_a_fifo_queue_is_empty_and_no_error() -> None:
     queue = ms.FifoQueue(ms.Queue(fifo=True), name="q")
@@ -206,6 +207,7 @@ def test_v13_at_the_limit_a_fifo_queue_is_empty_and_no_error() -> None:
     assert len(bodies(queue, 30)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.rule("SQS-INF-1")
 def test_v13_at_the_limit_a_short_poll_is_refused_and_a_long_one_is_empty() -> None:
     queue = ms.StandardQueue(ms.Queue(), name="q")

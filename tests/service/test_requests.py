@@ -52,6 +52,7 @@ REQUESTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(REQUESTS, max_size=9))
 def test_a_request_is_answered_or_refused_and_the_books_balance(requests: list[tuple[str, dict[str, Any]]]) -> None:
     account = Account()

@@ -465,6 +465,7 @@ def story_of(failure: BaseException) -> list[str]:
     return note.splitlines()[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [QueueMachine, FifoMachine])
 @pytest.mark.parametrize(
     ("consumer", "failure"),
@@ -509,6 +510,7 @@ def failing(machine: Any) -> None:
         machine.teardown()  # as Hypothesis does it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [QueueMachine, FifoMachine])
 def test_a_careful_consumer_passes(kind: Any) -> None:
     run(kind.using(Careful, world=Bank, check=Bank.check, settled=all_charged), most=100)
@@ -623,6 +625,7 @@ def test_time_does_not_run_backwards() -> None:
 # ---------------------------------------------------------------- what is reached
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "states"),
     [

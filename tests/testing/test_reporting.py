@@ -82,6 +82,7 @@ def test_what_hypothesis_raises_for_itself_is_left_alone() -> None:
     assert not any(note.startswith("The scenario") for note in getattr(unsatisfied.value, "__notes__", []))
 
 
+@pytest.mark.slow
 def test_a_property_of_scenarios_fails_with_the_simplest_one() -> None:
     @always_the_same
     @given_scenarios(scenarios(fifo=False, most_queues=2))

@@ -125,6 +125,7 @@ def test_the_simplest_scenario_is_one_queue_with_traffic() -> None:
     assert simplest(scenarios()) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("condition", "lines"),
     [

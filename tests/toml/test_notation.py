@@ -13,6 +13,7 @@ SCALARS = TEXTS | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=3))
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(TEXTS, SCALARS | st.lists(VALUES), max_size=3),
     st.dictionaries(TEXTS, st.dictionaries(TEXTS, VALUES)),
