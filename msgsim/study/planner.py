@@ -16,7 +16,7 @@ from msgsim.study.design import brief
 from msgsim.study.estimates import Estimate, as_confidence
 from msgsim.study.experiment import MSER5, REPLICATIONS, Experiment
 from msgsim.study.grids import as_html, as_text
-from msgsim.study.objectives import Objective, parse
+from msgsim.study.objectives import Objective, Term, parse
 from msgsim.study.prices import Prices
 from msgsim.study.results import Study
 from msgsim.study.rounds import of_each, rounds
@@ -34,6 +34,9 @@ WIDTH = 100
 
 FINE = 0.01
 """Of what is no whole number, the answer is found to within this share of the range."""
+
+LEVEL = 0.05
+"""Up to this share of it, a term makes no difference that is worth a range."""
 
 FAR = 2000.0
 """Beyond the logarithm of any ratio of two floats."""
@@ -211,7 +214,25 @@ class Plan:
         best = self.best
         reasons = "; ".join(f"{term}: {estimate}" for term, estimate in best.verdict.lacking)
         said = f"No value of {self.find} from {low} to {high} meets {self.objective}."
-        return f"{said} The best that was tried is {brief(best.value)}, with {reasons}."
+        said += f" The best that was tried is {brief(best.value)}, with {reasons}."
+        return f"{said} {self._why_not(best)}".rstrip()
+
+    def _why_not(self, best: Trial) -> str:
+        """Whether another range may help, by what each value makes of the terms that the best one does not meet."""
+        lacking = [term for term, _ in best.verdict.lacking]
+        if not all(isfinite(estimate.value) for _, estimate in best.verdict.lacking):
+            return ""
+        if all(map(self._is_level, lacking)):
+            return f"It is much the same at every value that was tried: something else than {self.find} decides it."
+        ends = dict(zip(self.between, ("lowest", "highest"), strict=True))
+        if best.value in ends:
+            return f"That is the {ends[best.value]} value allowed; beyond it there may be one."
+        return "The values that were tried on both sides of it are worse."
+
+    def _is_level(self, term: Term) -> bool:
+        """Whether all values that were tried make nearly the same of a term."""
+        found = [estimate.value for trial in self.table for each, estimate in trial.verdict.terms if each == term]
+        return max(found) - min(found) <= LEVEL * max(map(abs, found))
 
     def _surprises(self) -> list[float]:
         """Values on the far side of the answer that surely do not meet the objective."""

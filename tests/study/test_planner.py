@@ -87,7 +87,22 @@ def test_an_objective_that_no_value_meets(desk: ms.Scenario) -> None:
     assert "No value of workers.w.count from 1 to 3 meets" in plan.conclusion
     assert "The best that was tried is 3, with p99(q.sojourn_time) < 0.5: " in plan.conclusion
     assert "expired" not in plan.conclusion.partition("The best")[2], "only what is not met"
+    assert plan.conclusion.endswith("That is the highest value allowed; beyond it there may be one.")
+    within = attrs.evolve(plan, between=(0, 4))
+    assert within.conclusion.endswith("The values that were tried on both sides of it are worse.")
     assert repr(plan) == f"<Plan {COUNT}=none: p99(q.sojourn_time) < 0.5 and total(q.expired) <= 0>"
+
+
+def test_a_term_that_is_the_same_at_every_value_is_decided_by_something_else(desk: ms.Scenario) -> None:
+    plan = _plan(desk, "p50(q.sojourn_time) < 0.01", between=(20, 40))
+    assert plan.conclusion.endswith(f"at every value that was tried: something else than {COUNT} decides it.")
+
+
+def test_what_was_never_measured_has_no_reason(desk: ms.Scenario) -> None:
+    plan = _plan(desk, "p99(q.sojourn_time) < 5", between=(1, 2), horizon=1e-6)
+    assert plan.conclusion.rpartition(", with ")[2].startswith("p99(q.sojourn_time) < 5: ")
+    assert "decides it" not in plan.conclusion
+    assert "beyond it" not in plan.conclusion
 
 
 def test_the_best_of_a_limit_of_nothing(desk: ms.Scenario) -> None:
