@@ -111,9 +111,18 @@ def _sections(study: "Study", keys: Sequence[Key], confidence: float) -> list[Se
         ]
         made.append(Section(label, [*names, *_HEADS], rows))
     if alike:
-        title = "The same at all design points" if len(study.points) > 1 else "Measures"
-        made.append(Section(title, ["", *_HEADS], alike))
+        made.append(Section(_title(study), ["", *_HEADS], alike))
     return made
+
+
+def _title(study: "Study") -> str:
+    """Of the measures that are the same wherever there are any."""
+    finished = [point for point in study.points if study.measured(point.levels)]
+    if len(study.points) == 1:
+        return "Measures"
+    if len(finished) == 1:
+        return f"Measures of {finished[0]}"
+    return f"The same at all design points{' with runs' if len(finished) < len(study.points) else ''}"
 
 
 _HEADS = ("mean", "interval", "n")

@@ -297,6 +297,16 @@ class TestInterrupted:
         assert found.point.levels == {COUNT: 1}, "of the others too little is known"
         assert empty.cheapest("total(q.sent) >= 1") is None
 
+    def test_summaries_say_of_which_points_the_measures_are(self, study: Study, partial: Study) -> None:
+        heads = {
+            f"Measures of {COUNT}=2\n": {place: study.outcomes[place] for place in ((1, 0), (1, 1))},
+            "The same at all design points with runs\n": {place: study.outcomes[place] for place in ((0, 0), (1, 0))},
+            "The same at all design points\n": study.outcomes,
+        }
+        for head, outcomes in heads.items():
+            text = attrs.evolve(partial, outcomes=outcomes).summary([("q", "sent.total")])
+            assert [other for other in heads if other in text] == [head]
+
     def test_summaries_name_the_points_without_runs(self, partial: Study, empty: Study) -> None:
         text = partial.summary()
         assert f"interrupted, 9 runs missing\n\nNo run has finished of 1 design point:\n  {COUNT}=3\n\nq." in text
