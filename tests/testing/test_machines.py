@@ -510,6 +510,13 @@ def failing(machine: Any) -> None:
         machine.teardown()  # as Hypothesis does it
 
 
+def test_what_must_hold_in_the_end_is_asked_of_each_machine() -> None:
+    asked: list[QueueMachine] = []
+    run(QueueMachine.using(Careful, world=Bank, settled=asked.append), most=3)
+    assert asked
+    assert all(isinstance(machine.world, Bank) for machine in asked)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [QueueMachine, FifoMachine])
 def test_a_careful_consumer_passes(kind: Any) -> None:
