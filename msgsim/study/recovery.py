@@ -180,18 +180,6 @@ def statistics_of(values: Sequence[float]) -> dict[str, float]:
     return {"mean": sum(values) / len(values) if values else nan, **quantiles(sorted(values))}
 
 
-def statistic_of(values: Sequence[float], statistic: str) -> float:
-    """One of them.
-
-    Raises:
-        UnknownName: samples do not have it.
-    """
-    found = statistics_of(values)
-    if statistic not in found:
-        raise UnknownName.among("statistic of samples", statistic, found)
-    return found[statistic]
-
-
 def recoveries(
     run: Run,
     entity: str,
