@@ -88,11 +88,9 @@ class Failure:
 
     Attributes:
         error: the exception's name and text.
-        ours: whether msgsim refused it, and not a bug or a user's own function.
     """
 
     error: str
-    ours: bool
 
 
 def perform(job: Job) -> Outcome | Failure:
@@ -110,7 +108,7 @@ def perform(job: Job) -> Outcome | Failure:
         )
         return kept(run, terms)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other runs must not be lost for it
-        return Failure(f"{type(error).__name__}: {error}", ours=isinstance(error, DeclarationError))
+        return Failure(f"{type(error).__name__}: {error}")
 
 
 def kept(run: Run, terms: Terms) -> Outcome:

@@ -144,7 +144,7 @@ def test_work_is_worth_workers_by_what_is_left_of_it(
 ) -> None:
     clock = iter([10.0 + each * place for place in range(9)])
     monkeypatch.setattr(executors, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(executors, "perform", lambda job: Failure(str(job.place), ours=True))
+    monkeypatch.setattr(executors, "perform", lambda job: Failure(str(job.place)))
     jobs = [Job(0, replication, desk, Terms()) for replication in range(5)]
     saved: list[Job] = []
     rest = executors._here(jobs, lambda job, _: saved.append(job) is None, worth=1.0)
@@ -243,7 +243,7 @@ class _Mortal:
                 if self.fatal.get(each.replication, 0):
                     self.fatal[each.replication] -= 1
                     raise BrokenExecutor("killed")
-            yield job.place, Failure("made", ours=True)
+            yield job.place, Failure("made")
 
 
 def _outlived(desk: ms.Scenario, fatal: dict[int, int], runs: int = 8) -> tuple[list[int], list[tuple[list[int], int]]]:
