@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from msgsim.declare import number
+from msgsim.formats import finite
 from msgsim.study.design import Point
 from msgsim.study.estimates import Estimate, as_confidence
 from msgsim.study.sequential import COUNTABLE, grown, needed
@@ -88,9 +89,6 @@ class Shortfall:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers; None is what is not finite."""
-        known = {"value": self.estimate.value, "low": self.estimate.low, "high": self.estimate.high}
-        others = {"target": self.target, "required": self.required}
-        return {
-            **{name: value if isfinite(value) else None for name, value in {**known, **others}.items()},
-            "n": self.estimate.n,
-        }
+        estimate = self.estimate
+        numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+        return {**finite({**numbers, "target": self.target, "required": self.required}), "n": estimate.n}

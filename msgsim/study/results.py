@@ -5,7 +5,7 @@ import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
-from math import isfinite, isnan
+from math import isnan
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Never
 
@@ -13,6 +13,7 @@ import attrs
 
 from msgsim.declare import plain
 from msgsim.errors import AuditError, DeclarationError, StudyError, UnknownName
+from msgsim.formats import finite
 from msgsim.study.comparison import Comparison, compared
 from msgsim.study.design import Point, labels, matching
 from msgsim.study.estimates import Estimate, mean_interval, quantile_interval, wilson
@@ -533,8 +534,7 @@ class Study:
     def _estimate_dict(self, place: int, key: Key, confidence: float) -> dict[str, Any]:
         estimate = mean_interval(self._values(place, *key), confidence)
         numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-        finite = {name: value if isfinite(value) else None for name, value in numbers.items()}
-        return {"entity": key[0], "metric": key[1], **finite, "n": estimate.n}
+        return {"entity": key[0], "metric": key[1], **finite(numbers), "n": estimate.n}
 
 
 AGAIN = "run the study again, and with its results file it goes on from there"
