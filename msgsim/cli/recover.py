@@ -207,14 +207,17 @@ def _rows(found: Metastability) -> Iterator[Sequence[Any]]:
             for after in trial.recoveries:
                 trigger = after.trigger
                 yield (
-                    *(
-                        each.queue,
-                        trial.replication,
-                        trial.state,
-                        " + ".join(trigger.paths),
-                        trigger.start,
-                        trigger.end,
-                    ),
-                    *(after.normal, after.peak, after.drain_time, after.normal_age, after.peak_age),
-                    *(after.recovery_time, after.lost),
+                    each.queue,
+                    trial.replication,
+                    trial.state,
+                    " + ".join(trigger.paths),
+                    trigger.start,
+                    trigger.end,
+                    after.normal,
+                    after.peak,
+                    after.drain_time,
+                    after.normal_age,
+                    after.peak_age,
+                    after.recovery_time,
+                    after.lost,
                 )

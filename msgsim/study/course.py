@@ -1,6 +1,6 @@
 """An experiment under way: which runs are still to be made, and what becomes of each that comes back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,12 @@ from msgsim.study.executors import run_all
 from msgsim.study.identity import filed
 from msgsim.study.jobs import Failure, Job, Outcome
 from msgsim.study.measures import Key
-from msgsim.study.progress import shown
+from msgsim.study.progress import Report, shown
 from msgsim.study.results import Study
 from msgsim.study.store import ResultsFile
 
 if TYPE_CHECKING:
     from msgsim.study.experiment import Experiment
-
-Progress = Callable[[int, int], bool | None]
-"""Called with the runs that are done and those that are wanted; returning False ends the study there."""
 
 
 class Course:
@@ -53,7 +50,7 @@ class Course:
             self._outcomes[point, replication] = self._shared(point, outcome)
         self._read = 0
 
-    def through(self, executor: Any, n_jobs: int | None, progress: Progress | bool | None) -> Study:
+    def through(self, executor: Any, n_jobs: int | None, progress: Report | bool | None) -> Study:
         """Make all runs that are not there; see `Experiment.run`."""
         if self._results is None:
             return self._rounds(None, [], executor, n_jobs, progress)
@@ -67,7 +64,7 @@ class Course:
         keys: list[str],
         executor: Any,
         n_jobs: int | None,
-        progress: Progress | bool | None,
+        progress: Report | bool | None,
     ) -> Study:
         """As many replications as are wanted, or as it takes."""
         while True:
@@ -96,7 +93,7 @@ class Course:
         keys: list[str],
         executor: Any,
         n_jobs: int | None,
-        progress: Progress | bool | None,
+        progress: Report | bool | None,
     ) -> None:
         wanted = self._wanted
         terms = self._experiment.terms()
@@ -151,7 +148,7 @@ class Course:
             return outcome
         odd = sorted(name for _, name in set(outcome.columns).symmetric_difference(self._named[job.point]))
         allowed = "allowed: the same names for every run of a design point, with NaN where there is nothing"
-        return Failure(f"measure: returned {', '.join(odd)} for some runs and not for others; {allowed}", ours=True)
+        return Failure(f"measure: returned {', '.join(odd)} for some runs and not for others; {allowed}")
 
     def _keys(self) -> list[str]:
         """Of the design points in a results file.

@@ -14,13 +14,14 @@ from msgsim.formats import release
 from msgsim.metrics import COUNTER, GAUGE
 from msgsim.scenario import Scenario
 from msgsim.simulation import Simulation
-from msgsim.study.course import Course, Progress
+from msgsim.study.course import Course
 from msgsim.study.design import ALTERNATIVE, Point, changed, grid, latin_hypercube, repeated
 from msgsim.study.identity import anywhere, written
 from msgsim.study.jobs import Extra, Terms
 from msgsim.study.measures import Key
 from msgsim.study.precision import MOST, Precision
 from msgsim.study.prices import Prices, load_prices
+from msgsim.study.progress import Report
 from msgsim.study.results import Study
 from msgsim.study.vocabulary import WHOLE, Vocabulary, refuse_statistic
 
@@ -244,7 +245,7 @@ class Experiment:
         self,
         executor: Any = None,
         n_jobs: int | None = None,
-        progress: Progress | bool | None = None,
+        progress: Report | bool | None = None,
         *,
         results: "str | PathLike[str] | None" = None,
     ) -> Study:

@@ -11,13 +11,13 @@ import attrs
 from msgsim.declare import check_number, plain
 from msgsim.errors import DeclarationError, StudyError
 from msgsim.scenario import Scenario
-from msgsim.study.course import Progress
 from msgsim.study.design import brief
 from msgsim.study.estimates import Estimate, as_confidence
 from msgsim.study.experiment import MSER5, REPLICATIONS, Experiment
 from msgsim.study.grids import as_html, as_text
 from msgsim.study.objectives import Objective, Term, parse
 from msgsim.study.prices import Prices
+from msgsim.study.progress import Report
 from msgsim.study.results import Study
 from msgsim.study.rounds import of_each, rounds
 from msgsim.study.search import Search, Trial, check_whole, first_met, looks_over
@@ -277,7 +277,7 @@ def plan(
     prices: Prices | str | PathLike[str] | None = None,
     executor: Any = None,
     n_jobs: int | None = None,
-    progress: Progress | bool | None = None,
+    progress: Report | bool | None = None,
     results: "str | PathLike[str] | None" = None,
 ) -> Plan:
     """Find the smallest (or largest) value of one thing such that an objective holds.
